@@ -1,0 +1,169 @@
+"""The command line ``dancebits``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.errors import DanceBitsError, MissingTool
+
+LEAST_SECONDS, MOST_SECONDS = 2, 900
+"""Of a sample: a bar at any tempo; and what the service takes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0: done; 1: it could not be done, and a sentence said why; 2: the command is wrong."""
+    chosen = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")  # what matters is told once, at the end
+    try:
+        return int(chosen.run(chosen))
+    except DanceBitsError as error:
+        return _complain(f"{error.code}: {error.message}")
+    except ModuleNotFoundError as error:
+        return _complain(f"{MissingTool.code}: {_missing(error, chosen.extra)}")
+    except OSError as error:
+        return _complain(f"FILES: {_refused(error)}")
+    except KeyboardInterrupt:
+        return _complain("Stopped.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dancebits", description="A dance video goes in; its moves come out.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _demo_command(commands.add_parser("demo", help="draw a dancer, run the chain on it, compare with the truth"))
+    _segment_command(commands.add_parser("segment", help="cut a video into its moves, in this process"))
+    _up_command(commands.add_parser("up", help="run the whole system on this machine, on emulators"))
+    _upload_command(commands.add_parser("upload", help="upload a video to the running system"))
+    _watch_command(commands.add_parser("watch", help="watch a job of the running system until it is settled"))
+    return parser
+
+
+def _demo_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("dancebits-demo"), help="folder for the files (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=32.0, metavar="S", help="length of the sample (%(default)s)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="another seed is another dance (%(default)s)")
+    parser.set_defaults(run=_demo, extra="oneshot")
+
+
+def _segment_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("video", help="a file, or s3://bucket/name")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the result")
+    _add_options(parser)
+    parser.set_defaults(run=_segment, extra="oneshot")
+
+
+def _up_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="where it keeps its state (%(default)s)")
+    parser.set_defaults(run=_up, extra="local")
+
+
+def _upload_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the video")
+    parser.add_argument("--owner", default="me", help="whose job it is (%(default)s)")
+    parser.add_argument("--watch", action="store_true", help="then watch the job")
+    parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="that of `dancebits up` (%(default)s)")
+    _add_options(parser)
+    parser.set_defaults(run=_upload, extra="local")
+
+
+def _watch_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job", help="what `dancebits upload` printed")
+    parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="that of `dancebits up` (%(default)s)")
+    parser.set_defaults(run=_watch, extra="local")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--min-probability", metavar="P", help="0 to 1, usually 0.5: higher, fewer boundaries, but surer ones"
+    )
+    parser.add_argument("--min-counts", metavar="N", help="1 to 32, usually 2: no move shorter than so many counts")
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if LEAST_SECONDS <= (seconds := float(text)) <= MOST_SECONDS:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from {LEAST_SECONDS} to {MOST_SECONDS}")
+
+
+def _seed(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+
+
+def _options(chosen: argparse.Namespace) -> dict[str, str]:
+    """What was asked for, as metadata of an upload. Raises BadOption, before anything is uploaded."""
+    from functions.intake.handler import read_options
+
+    named = {"min_probability": chosen.min_probability, "min_counts": chosen.min_counts}
+    options = {name: value for name, value in named.items() if value is not None}
+    read_options(options)
+    return options
+
+
+# Each command imports what it needs: `dancebits up` must not wait for torch.
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    from infra.local.demo import demo
+
+    return demo(chosen.out, chosen.seconds, chosen.seed, os.environ)
+
+
+def _segment(chosen: argparse.Namespace) -> int:
+    from infra.local import oneshot, show
+    from infra.local.processes import ended_by_signals
+
+    options = _options(chosen)
+    clip = oneshot.s3_clip(chosen.video) if chosen.video.startswith("s3://") else oneshot.local_clip(Path(chosen.video))
+    with ended_by_signals(), show.progress() as watch:
+        job = oneshot.run(clip, chosen.out, options, os.environ, watch)
+    return show.outcome(job, chosen.out)
+
+
+def _up(chosen: argparse.Namespace) -> int:
+    from infra.local.system import serve
+
+    return serve(chosen.state, os.environ)
+
+
+def _upload(chosen: argparse.Namespace) -> int:
+    from infra.local import client
+
+    job_id = client.upload(chosen.file, chosen.owner, _options(chosen), chosen.state)
+    print(job_id)
+    return client.watch(job_id, chosen.state, is_new=True) if chosen.watch else 0
+
+
+def _watch(chosen: argparse.Namespace) -> int:
+    from infra.local import client
+
+    return client.watch(chosen.job, chosen.state)
+
+
+def _complain(sentence: str) -> int:
+    print(f"dancebits: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _missing(error: ModuleNotFoundError, extra: str) -> str:
+    package = (error.name or "").partition(".")[0]
+    extra = "s3" if package == "boto3" else extra
+    return f"The Python package {package!r} is missing. Install what this needs with: pip install '.[{extra}]'"
+
+
+def _refused(error: OSError) -> str:
+    """What the operating system did not let us do."""
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

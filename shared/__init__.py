@@ -1,0 +1,1 @@
+"""The language of the system: values, messages and ports. It imports no deployable."""

@@ -1,0 +1,157 @@
+"""What may go wrong, and whether trying again can help.
+
+Every error has one of two fates. A permanent one is recorded on the job, with its code and its
+sentence, and the message is acknowledged. A transient one is raised, so that the message is
+delivered again. A class's docstring is its default sentence; that of a permanent error is shown
+to the dancer.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class DanceBitsError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "ERROR"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.getdoc(type(self)))
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class PermanentError(DanceBitsError):
+    """This input can never succeed."""
+
+    code = "FAILED"
+
+
+class EmptyFile(PermanentError):
+    """The file is empty. Please upload it again."""
+
+    code = "EMPTY_FILE"
+
+
+class NotAVideo(PermanentError):
+    """This file is not a video that we can open. MP4, MOV, WebM, MKV and AVI work."""
+
+    code = "NOT_A_VIDEO"
+
+
+class NoPicture(PermanentError):
+    """This file has sound but no picture. Please upload the video itself."""
+
+    code = "NO_PICTURE"
+
+
+class DamagedFile(PermanentError):
+    """The video is damaged or was cut off while uploading. Please upload it again."""
+
+    code = "DAMAGED_FILE"
+
+
+class TooLong(PermanentError):
+    """The video is too long. Please upload a shorter part of it."""
+
+    code = "TOO_LONG"
+
+
+class TooLarge(PermanentError):
+    """The file is too large. Please upload a smaller one."""
+
+    code = "TOO_LARGE"
+
+
+class NobodyFound(PermanentError):
+    """We could not see anybody dancing. Please film the whole body, in good light."""
+
+    code = "NOBODY_FOUND"
+
+
+class SourceGone(PermanentError):
+    """The upload was deleted or replaced while we worked on it."""
+
+    code = "SOURCE_GONE"
+
+
+class BadOption(PermanentError):
+    """One of the options is not one that we know, or out of its range."""
+
+    code = "BAD_OPTION"
+
+
+class BadMessage(PermanentError):
+    """The message cannot be read."""
+
+    code = "BAD_MESSAGE"
+
+
+class GaveUp(PermanentError):
+    """We tried several times and could not finish this. We have been told, and will look into it."""
+
+    code = "GAVE_UP"
+
+
+class Cancelled(PermanentError):
+    """The job was cancelled."""
+
+    code = "CANCELLED"
+
+
+class NotFound(PermanentError):
+    """There is nothing by that name."""
+
+    code = "NOT_FOUND"
+
+
+class MissingSettings(PermanentError):
+    """Settings are missing or unreadable."""
+
+    code = "MISSING_SETTINGS"
+
+
+class MissingTool(PermanentError):
+    """A program that this command needs is not installed."""
+
+    code = "MISSING_TOOL"
+
+
+class TransientError(DanceBitsError):
+    """Not now: try again later."""
+
+    code = "TRY_AGAIN"
+
+
+class StepBusy(TransientError):
+    """Another worker holds the lease of this step."""
+
+    code = "BUSY"
+
+
+class LostLease(TransientError):
+    """Another worker has taken this step over; what this one did no longer counts."""
+
+    code = "LOST_LEASE"
+
+
+class Conflict(TransientError):
+    """Others kept writing the same record."""
+
+    code = "CONFLICT"
+
+
+class Unavailable(TransientError):
+    """A service that we need does not answer."""
+
+    code = "UNAVAILABLE"
+
+
+class Interrupted(TransientError):
+    """The worker was asked to stop."""
+
+    code = "INTERRUPTED"

@@ -1,0 +1,16 @@
+"""Containers: what is in one, its pictures, its sound, and pieces cut from it (PyAV).
+
+The only reader of media files. Time is seconds from the start of the container, its earliest stream,
+as a player shows it. A source is a seekable file object or the path of a local file; what its own
+``read`` and ``seek`` raise goes through untouched, so that a network that fails is never taken for a
+damaged file. What is wrong with the file itself is a PermanentError. This package knows nothing of
+dancing, jobs or buckets.
+"""
+
+from shared.media.clips import cut
+from shared.media.container import Source
+from shared.media.pictures import Frame, frames
+from shared.media.probing import AudioStream, Media, VideoStream, probe
+from shared.media.waveform import sound
+
+__all__ = ["AudioStream", "Frame", "Media", "Source", "VideoStream", "cut", "frames", "probe", "sound"]

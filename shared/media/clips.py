@@ -1,0 +1,235 @@
+"""Pieces of a video as files of their own: copied as they are where that can be, encoded where not."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from shared.errors import DamagedFile
+from shared.media.container import Container, Reading, Source, length_s, opened
+from shared.media.encoding import encoded_pictures, encoded_sound
+from shared.media.pictures import EARLY_S
+from shared.media.waveform import PREROLL_S
+from shared.timeline import Segment
+
+# A clip may start so much early, at a key frame; else it is encoded to start in time.
+MAX_EARLY_START_S = 1.0
+# What phones and browsers play in an MP4. Anything else is encoded.
+COPIED_VIDEO = frozenset({"h264", "hevc", "av1"})
+COPIED_PIXELS = frozenset({"yuv420p", "yuvj420p", "yuv420p10le"})
+COPIED_AUDIO = frozenset({"aac", "mp3"})
+# Pictures that others lean on come at most so many packets before them.
+MAX_REORDERED = 16
+
+Packets: TypeAlias = "Iterator[Packet[Any]]"  # quoted: PyAV's classes are generic for type checkers only
+PicturePackets: TypeAlias = "Callable[[Reading, Container, OutputContainer, Segment], Packets]"
+
+logger = logging.getLogger(__name__)
+
+
+class _Unfit(Exception):
+    """These packets do not go into an MP4."""
+
+
+def cut(source: Source, span: Segment, target: Path) -> Segment:
+    """Write what ``source`` shows and plays within ``span`` into the MP4 file ``target``.
+
+    Packets are copied where they can be. The clip then starts at the key frame before
+    ``span.start_s`` and ends with its last picture; the stretch returned, in seconds of ``source``,
+    is what was really written. Where it would start more than a second early, or its codec does not
+    belong into an MP4, pictures are encoded as H.264 and sound as AAC, which starts and ends in time.
+    Rotation stays what it was, a note to the player.
+
+    Raises EmptyFile, NotAVideo, TooLarge; DamagedFile where nothing is found within ``span``;
+    OSError where ``target`` cannot be written.
+    """
+    span = Segment(max(0.0, span.start_s), max(0.0, span.end_s))
+    reading = Reading(source)
+    with opened(reading) as container:
+        key_s = _copied_from(container, span.start_s)
+    if key_s is not None:
+        try:
+            return _written(reading, Segment(key_s, max(key_s, span.end_s)), target, _copied_pictures)
+        except _Unfit as error:
+            logger.info("encoding a clip, since packets cannot be copied: %s", error)
+    try:
+        return _written(reading, span, target, _encoded_pictures)
+    except _Unfit as error:
+        raise DamagedFile from error
+
+
+def _copied_from(container: Container, time_s: float) -> float | None:
+    """Where a clip that should start at ``time_s`` starts if it is copied; None if it cannot be."""
+    stream = container.video
+    if stream is None or not _is_playable(container, stream):
+        return None
+    key_s, latest_s = None, time_s + EARLY_S
+    for packet in _packets_from(container, stream, time_s - MAX_EARLY_START_S):
+        if packet.pts is None or container.time_s(stream, packet.pts if packet.dts is None else packet.dts) > latest_s:
+            break
+        # What comes before zero was trimmed off, and is not to be seen.
+        if packet.is_keyframe and -EARLY_S <= container.time_s(stream, packet.pts) <= latest_s:
+            key_s = container.time_s(stream, packet.pts)
+    return key_s if key_s is not None and time_s - key_s <= MAX_EARLY_START_S else None
+
+
+def _is_playable(container: Container, stream: VideoStream) -> bool:
+    """Whether phones and browsers play these pictures in an MP4. AVI cannot say when each is shown."""
+    playable = stream.codec.canonical_name in COPIED_VIDEO and stream.pix_fmt in COPIED_PIXELS
+    return playable and container.format != "avi"
+
+
+def _packets_from(container: Container, stream: Stream, time_s: float) -> Iterator[Packet[Any]]:
+    container.go_back_to(stream, time_s)
+    return container.packets(stream)
+
+
+def _written(reading: Reading, span: Segment, target: Path, picture_packets: PicturePackets) -> Segment:
+    """Write the clip; the stretch that its packets cover."""
+    end_s = 0.0
+    with _muxer(target) as output, opened(reading) as container:
+        pictures = picture_packets(reading, container, output, span)
+        sounds = _sound_packets(reading, output, span, copied=picture_packets is _copied_pictures)
+        for packet in heapq.merge(pictures, sounds, key=_decoding_time):
+            end_s = max(end_s, _end_s(packet))
+            with _faults_named(target):
+                output.mux_one(packet)
+        if end_s <= 0:
+            raise DamagedFile(f"There is nothing to see or hear from {span.start_s:.1f} to {span.end_s:.1f} s.")
+    return Segment(span.start_s, span.start_s + end_s)
+
+
+@contextmanager
+def _muxer(target: Path) -> Generator[OutputContainer, None, None]:
+    """An MP4 file that can be played while it is loaded. Leaves none behind where it fails."""
+    try:
+        with (
+            _faults_named(target),
+            av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
+        ):
+            yield output
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _faults_named(target: Path) -> Generator[None, None, None]:
+    """What writing ``target`` raises: OSError for the disk, _Unfit for what MP4 cannot hold."""
+    try:
+        yield
+    except FFmpegError as error:
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        raise _Unfit(str(error)) from error
+
+
+def _decoding_time(packet: Packet[Any]) -> float:
+    assert packet.dts is not None
+    return float(packet.dts * packet.time_base)
+
+
+def _end_s(packet: Packet[Any]) -> float:
+    assert packet.pts is not None
+    return float(packet.pts * packet.time_base) + length_s(packet)
+
+
+def _copied_pictures(_reading: Reading, container: Container, output: OutputContainer, span: Segment) -> Packets:
+    assert container.video is not None
+    stream = output.add_stream_from_template(container.video, opaque=True)
+    if container.video.codec.canonical_name == "hevc":
+        stream.codec_context.codec_tag = "hvc1"  # Apple's players refuse hev1
+    packets = _packets_from(container, container.video, span.start_s - MAX_EARLY_START_S)
+    return _moved(container, _with_decoding_times(_whole(container, packets, span)), stream, span.start_s)
+
+
+def _whole(container: Container, packets: Packets, span: Segment) -> Packets:
+    """The packets of the pictures within ``span``, which starts with a key frame.
+
+    A picture that others lean on is stored before them, though it may be shown after the end: then
+    the clip goes on up to it, without a hole.
+    """
+    waiting: list[Packet[Any]] = []
+    end_s = span.end_s
+    for packet in itertools.dropwhile(
+        lambda p: not (p.is_keyframe and _start_s(container, p) >= span.start_s), packets
+    ):
+        start_s = _start_s(container, packet)
+        if start_s >= span.start_s:  # others lean on pictures before the clip
+            waiting.append(packet)
+        if start_s < end_s:
+            yield from waiting
+            end_s = max([end_s, *(_start_s(container, one) for one in waiting)])
+            waiting.clear()
+        elif len(waiting) > MAX_REORDERED:
+            return
+
+
+def _start_s(container: Container, packet: Packet[Any]) -> float:
+    if packet.pts is None or packet.is_discard:
+        raise _Unfit("a packet is not to be shown, or does not say when")
+    return container.time_s(packet.stream, packet.pts)
+
+
+def _with_decoding_times(packets: Packets) -> Packets:
+    """Matroska leaves them out before its first reordered picture; they run on evenly backwards."""
+    waiting: list[Packet[Any]] = []
+    for packet in packets:
+        waiting.append(packet)
+        if packet.dts is not None:
+            for back, earlier in enumerate(reversed(waiting)):
+                earlier.dts = packet.dts - back * max(1, packet.duration or 0)
+            yield from waiting
+            waiting.clear()
+        elif len(waiting) > MAX_REORDERED:
+            raise _Unfit("its packets do not say when they are decoded")
+    yield from waiting
+
+
+def _moved(container: Container, packets: Packets, stream: Stream, start_s: float) -> Packets:
+    """The packets as those of ``stream``, in which ``start_s`` is zero."""
+    for packet in packets:
+        if packet.pts is None or packet.dts is None:
+            raise _Unfit("a packet does not say its times")
+        origin = container.stamp(packet.stream, start_s)
+        packet.pts, packet.dts = packet.pts - origin, packet.dts - origin
+        packet.stream = stream
+        yield packet
+
+
+def _encoded_pictures(reading: Reading, container: Container, output: OutputContainer, span: Segment) -> Packets:
+    return iter(()) if container.video is None else encoded_pictures(reading, output, span, container.frame_rate_hz)
+
+
+def _sound_packets(reading: Reading, output: OutputContainer, span: Segment, *, copied: bool) -> list[Packet[Any]]:
+    """All of them, so that the source need not be read in two places by turns: sound is small."""
+    with opened(reading) as container:
+        if container.audio is None:
+            return []
+        if copied and container.audio.codec.canonical_name in COPIED_AUDIO:
+            stream = output.add_stream_from_template(container.audio, opaque=True)
+            packets = _packets_from(container, container.audio, span.start_s - PREROLL_S)
+            return list(_moved(container, _overlapping(container, packets, span), stream, span.start_s))
+        return list(encoded_sound(container, output, span))
+
+
+def _overlapping(container: Container, packets: Packets, span: Segment) -> Packets:
+    """The packets that play within ``span``; players leave out what the first plays before it."""
+    for packet in packets:
+        start_s = _start_s(container, packet)
+        if start_s >= span.end_s:
+            return
+        if start_s + length_s(packet) > span.start_s + EARLY_S:
+            yield packet

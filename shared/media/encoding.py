@@ -1,0 +1,93 @@
+"""Pictures as H.264 and sound as AAC, for clips that cannot be copied."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+from av.audio.frame import AudioFrame
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import PictureType
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from shared.media.container import Container, Reading
+from shared.media.pictures import USUAL_FRAME_RATE_HZ, Spell, spells
+from shared.media.waveform import blocks
+from shared.timeline import Segment
+
+LONGEST_SIDE_PX = 1920  # more takes minutes to encode, and no phone shows it
+X264_OPTIONS = {"preset": "veryfast", "crf": "21", "bf": "0"}  # without B-frames it needs no edit list
+KEY_FRAME_EVERY_S = 2.0
+CLOCK_HZ = 90_000  # every usual frame rate divides it
+AAC_RATE_HZ = 48_000
+AAC_BIT_RATE = 160_000
+
+
+def encoded_pictures(
+    reading: Reading, output: OutputContainer, span: Segment, frame_rate_hz: float
+) -> Iterator[Packet[Any]]:
+    """What is shown within ``span`` as a new stream of ``output``, whose zero is ``span.start_s``."""
+    shown = itertools.takewhile(lambda spell: spell.start_s < span.end_s, spells(reading, span.start_s))
+    first = next(shown, None)
+    if first is None:
+        return iter(())
+    stream = _h264(output, first, frame_rate_hz or USUAL_FRAME_RATE_HZ)
+    return _encoded(stream, itertools.chain([first], shown), span)
+
+
+def _h264(output: OutputContainer, first: Spell, frame_rate_hz: float) -> VideoStream:
+    """A stream that fits the first picture. The player turns it, as it turned the source."""
+    stream = output.add_stream(
+        "libx264", rate=Fraction(frame_rate_hz).limit_denominator(1001), options=X264_OPTIONS,
+        time_base=Fraction(1, CLOCK_HZ), pix_fmt="yuv420p",
+    )  # fmt: skip
+    stream.width, stream.height = _size(first)
+    stream.codec_context.gop_size = max(1, round(KEY_FRAME_EVERY_S * frame_rate_hz))
+    stream.codec_context.flags |= Flags.frame_duration  # else the last picture lasts as the one before
+    stream.set_display_rotation(-first.orientation.rotation)
+    return stream
+
+
+def _size(spell: Spell) -> tuple[int, int]:
+    """(width, height) before turning: square pixels, both even as 4:2:0 demands."""
+    coded = spell.picture.width, spell.picture.height
+    width, height = spell.orientation.shown(*coded)
+    max_height = round(height * min(1.0, LONGEST_SIDE_PX / max(width, height)))
+    width, height = spell.orientation.scaled(*coded, max_height)
+    return max(2, width - width % 2), max(2, height - height % 2)
+
+
+def _encoded(stream: VideoStream, shown: Iterable[Spell], span: Segment) -> Iterator[Packet[Any]]:
+    reformatter = VideoReformatter()
+    last_tick = -1
+    for spell in shown:
+        tick = round(max(0.0, spell.start_s - span.start_s) * CLOCK_HZ)
+        if spell.end_s <= span.start_s or tick <= last_tick:
+            continue
+        frame = reformatter.reformat(spell.picture, stream.width, stream.height, "yuv420p")
+        frame.pts, frame.time_base, frame.pict_type = tick, Fraction(1, CLOCK_HZ), PictureType.NONE
+        frame.duration = round((min(spell.end_s, span.end_s) - span.start_s) * CLOCK_HZ) - tick
+        yield from stream.encode(frame)
+        last_tick = tick
+    yield from stream.encode(None)
+
+
+def encoded_sound(container: Container, output: OutputContainer, span: Segment) -> Iterator[Packet[Any]]:
+    """What is heard within ``span`` as a new stream of ``output``, if anything decodes."""
+    heard = blocks(container, span, AAC_RATE_HZ, "stereo")
+    first = next(heard, None)
+    if first is None:
+        return
+    stream = output.add_stream("aac", rate=AAC_RATE_HZ, bit_rate=AAC_BIT_RATE, layout="stereo")
+    position = 0
+    for block in itertools.chain([first], heard):
+        frame = AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = AAC_RATE_HZ, position, Fraction(1, AAC_RATE_HZ)
+        position += block.shape[1]
+        yield from stream.encode(frame)
+    yield from stream.encode(None)

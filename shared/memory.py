@@ -1,0 +1,227 @@
+"""Every port in memory: for the one-shot run, and as fakes for tests."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.config import Settings
+from shared.errors import NotFound, SourceGone
+from shared.events import Message
+from shared.job import BACKLOG, Job, Source, Step
+from shared.ports import Blob, Ports, utc_now
+
+
+class MemoryJobStore:
+    """Jobs in a dictionary. Writes are not paced: there is no database to spare."""
+
+    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._steps: dict[str, dict[str, Step]] = {}
+        self._executors: dict[int, Step] = {}
+        self._changed = threading.Condition()
+        self._now = now
+
+    def create(self, job: Job) -> Job:
+        with self._changed:
+            return self._jobs[job.id] if job.id in self._jobs else self._keep(job)
+
+    def get(self, job_id: str) -> Job:
+        with self._changed:
+            try:
+                return self._jobs[job_id]
+            except KeyError:
+                raise NotFound(f"there is no job {job_id}") from None
+
+    def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        with self._changed:
+            job = self.get(job_id)
+            changed = change(job)
+            return job if changed == job else self._keep(changed)
+
+    def offer(self, job_id: str, change: Callable[[Job], Job]) -> None:
+        self.update(job_id, change)
+
+    def steps(self, job_id: str) -> Mapping[str, Step]:
+        with self._changed:
+            return dict(self._steps.get(job_id, {}))
+
+    def update_step(self, job_id: str, name: str, change: Callable[[Step], Step]) -> Step:
+        with self._changed:
+            steps = self._steps.setdefault(job_id, {})
+            step = change(steps.get(name, Step(name)))
+            if step != steps.get(name, Step(name)):
+                steps[name] = step
+            return step
+
+    def update_executor(self, slot: int, change: Callable[[Step], Step]) -> Step:
+        with self._changed:
+            self._executors[slot] = change(self._executors.get(slot, Step(f"executor-{slot}")))
+            return self._executors[slot]
+
+    def backlog(self, limit: int) -> list[Job]:
+        with self._changed:
+            waiting = (job for job in self._jobs.values() if job.state in BACKLOG)
+            return sorted(waiting, key=lambda job: job.created_at)[:limit]
+
+    def stale(self, before: datetime, limit: int) -> list[Job]:
+        def written(job: Job) -> datetime:
+            return job.updated_at or job.created_at
+
+        with self._changed:
+            resting = (job for job in self._jobs.values() if not job.is_settled and written(job) < before)
+            return sorted(resting, key=written)[:limit]
+
+    @contextmanager
+    def watch(self, job_id: str) -> Generator[Iterator[Job]]:
+        yield self._changes(job_id)
+
+    def _changes(self, job_id: str) -> Iterator[Job]:
+        seen: Job | None = None
+        while seen is None or not seen.is_settled:
+            with self._changed:
+                self._changed.wait_for(lambda seen=seen: self._jobs.get(job_id) != seen)
+                seen = self._jobs[job_id]
+            yield seen
+
+    def _keep(self, job: Job) -> Job:
+        self._jobs[job.id] = kept = replace(job, updated_at=self._now())
+        self._changed.notify_all()
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    blob: Blob
+    open: Callable[[], BinaryIO]
+
+
+class MemoryBlobStore:
+    """Objects in a dictionary. Generations count up, as in a bucket.
+
+    ``mount`` lends it an object that lies elsewhere, and ``folders`` keeps the objects that are created
+    in some buckets as files, so that no large video is held in memory.
+    """
+
+    def __init__(self, folders: Mapping[str, Path] | None = None) -> None:
+        self._folders = dict(folders or {})
+        self._objects: dict[tuple[str, str], _Object] = {}
+        self._generation = 0
+        self._lock = threading.RLock()
+
+    def put(
+        self, bucket: str, name: str, content: bytes, content_type: str = "", metadata: Mapping[str, str] | None = None
+    ) -> Source:
+        """Upload: a new generation, whatever was there."""
+        opener: Callable[[], BinaryIO] = lambda: io.BytesIO(content)  # noqa: E731 - typed for the checker
+        return self.mount(bucket, name, opener, len(content), content_type, metadata)
+
+    def mount(
+        self,
+        bucket: str,
+        name: str,
+        opener: Callable[[], BinaryIO],
+        size: int,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Source:
+        """Like ``put``, of an object that ``opener`` opens wherever it lies."""
+        with self._lock:
+            self._generation += 1
+            source = Source(bucket, name, self._generation, size, content_type)
+            self._objects[bucket, name] = _Object(Blob(source, dict(metadata or {})), opener)
+            return source
+
+    def stat(self, bucket: str, name: str) -> Blob:
+        return self._object(bucket, name).blob
+
+    def open(self, source: Source) -> BinaryIO:
+        held = self._objects.get((source.bucket, source.name))
+        if held is None or held.blob.source.generation != source.generation:
+            raise SourceGone
+        return held.open()
+
+    def read(self, bucket: str, name: str) -> bytes:
+        with self._object(bucket, name).open() as file:
+            return file.read()
+
+    def create(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> bool:
+        with self._lock:
+            if (bucket, name) in self._objects:
+                return False
+            if bucket in self._folders:
+                self._file(bucket, name, content, content_type)
+            else:
+                self.put(bucket, name, content.read_bytes() if isinstance(content, Path) else content, content_type)
+            return True
+
+    def _file(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> None:
+        path = self._folders[bucket] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, path)
+        else:
+            path.write_bytes(content)
+        self.mount(bucket, name, lambda: path.open("rb"), path.stat().st_size, content_type)
+
+    def names(self, bucket: str) -> list[str]:
+        return sorted(name for held, name in self._objects if held == bucket)
+
+    def _object(self, bucket: str, name: str) -> _Object:
+        try:
+            return self._objects[bucket, name]
+        except KeyError:
+            raise NotFound(f"there is no object {bucket}/{name}") from None
+
+
+class MemoryBus:
+    """Messages in a queue, first in, first out; whoever runs the system takes them out."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Message] = deque()
+
+    def publish(self, message: Message) -> None:
+        self._queue.append(message)
+
+    def take(self) -> Message | None:
+        """The oldest message, or None."""
+        return self._queue.popleft() if self._queue else None
+
+
+@dataclass(slots=True)
+class MemoryLauncher:
+    """Counts what it is asked to start; whoever runs the system looks and starts it."""
+
+    launched: int = 0
+    finished: int = field(default=0)
+
+    def active(self) -> int:
+        return self.launched - self.finished
+
+    def launch(self) -> str:
+        self.launched += 1
+        return f"execution-{self.launched}"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPorts(Ports):
+    """Ports whose memory can be looked into."""
+
+    jobs: MemoryJobStore
+    blobs: MemoryBlobStore
+    bus: MemoryBus
+    launcher: MemoryLauncher
+
+
+def memory_ports(
+    settings: Settings, now: Callable[[], datetime] = utc_now, folders: Mapping[str, Path] | None = None
+) -> MemoryPorts:
+    return MemoryPorts(settings, MemoryJobStore(now), MemoryBlobStore(folders), MemoryBus(), MemoryLauncher(), now)

@@ -1,0 +1,128 @@
+"""What the system asks of the outside world. Each port has a memory adapter and a Google one,
+and one suite of contracts (tests/contracts) that both pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from shared.config import Settings
+from shared.events import Message
+from shared.job import Job, Source, Step
+
+
+class JobStore(Protocol):
+    """Jobs and their steps.
+
+    A document is written at most once a second, the rate that Firestore sustains: ``update…`` waits
+    until the last write is a second old. A ``change`` is pure and may run again; it is applied to
+    what is there at the moment of writing, or not at all. One that returns its argument writes
+    nothing; what it raises is raised, and nothing is written.
+    """
+
+    def create(self, job: Job) -> Job:
+        """Keep ``job``; where its id is taken, return the job that is there, unchanged."""
+        ...
+
+    def get(self, job_id: str) -> Job:
+        """Raises NotFound."""
+        ...
+
+    def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        """Raises NotFound, and Conflict where others keep writing."""
+        ...
+
+    def offer(self, job_id: str, change: Callable[[Job], Job]) -> None:
+        """Like ``update``, but forgone without waiting if the document was written within the last
+        second or another writes at the same moment: for progress, which the next offer supersedes."""
+        ...
+
+    def steps(self, job_id: str) -> Mapping[str, Step]:
+        """The steps begun so far, by name."""
+        ...
+
+    def update_step(self, job_id: str, name: str, change: Callable[[Step], Step]) -> Step:
+        """A step that nobody has begun is ``Step(name)``. Raises Conflict where others keep writing."""
+        ...
+
+    def update_executor(self, slot: int, change: Callable[[Step], Step]) -> Step:
+        """The lease of one of the places in which a GPU worker may drain the backlog, ``Step("executor-N")``."""
+        ...
+
+    def backlog(self, limit: int) -> list[Job]:
+        """Jobs that are READY or RUNNING, oldest first."""
+        ...
+
+    def stale(self, before: datetime, limit: int) -> list[Job]:
+        """Jobs that are not settled and were last written before, longest unwritten first."""
+        ...
+
+    def watch(self, job_id: str) -> AbstractContextManager[Iterator[Job]]:
+        """The job as it is (waiting until it exists), then after every change; ends when it is settled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is known of one object."""
+
+    source: Source
+    metadata: Mapping[str, str]
+
+
+class BlobStore(Protocol):
+    """Objects in buckets."""
+
+    def stat(self, bucket: str, name: str) -> Blob:
+        """Raises NotFound."""
+        ...
+
+    def open(self, source: Source) -> BinaryIO:
+        """A seekable reader of that very generation, by ranges. Raises SourceGone, at once or while reading."""
+        ...
+
+    def read(self, bucket: str, name: str) -> bytes:
+        """Raises NotFound."""
+        ...
+
+    def create(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> bool:
+        """Write an object that is written once. True if it was written, False if it was there already."""
+        ...
+
+
+class MessageBus(Protocol):
+    def publish(self, message: Message) -> None:
+        """Returns when the message is safe; it will be delivered at least once, in any order."""
+        ...
+
+
+class JobLauncher(Protocol):
+    """Starts executions of the GPU job."""
+
+    def active(self) -> int:
+        """How many executions are starting or running."""
+        ...
+
+    def launch(self) -> str:
+        """Start one more and return its name, without waiting for it. An error does not mean that none started."""
+        ...
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside world as one deployable is given it."""
+
+    settings: Settings
+    jobs: JobStore
+    blobs: BlobStore
+    bus: MessageBus
+    launcher: JobLauncher
+    now: Callable[[], datetime] = utc_now

@@ -1,0 +1,150 @@
+"""What every BlobStore keeps to."""
+
+import contextlib
+import gzip
+import io
+import random
+from pathlib import Path
+
+import pytest
+from google.cloud.storage import Client
+
+from shared.errors import NotFound, SourceGone
+from shared.job import Source
+from shared.ranges import BLOCK_BYTES
+from tests.contracts.makers import at_once
+from tests.contracts.shelves import Shelf
+
+NAME = "videos/salsa bachata ü #1?.mp4"
+LARGE = random.Random(7).randbytes(2 * BLOCK_BYTES + 12_345)
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def test_what_was_uploaded_is_known(shelf: Shelf) -> None:
+    shelf.upload(NAME, b"moving pictures", "video/mp4", {"owner": "maria", "counts": "8"})
+    blob = shelf.store.stat(shelf.bucket, NAME)
+    assert (blob.source.bucket, blob.source.name) == (shelf.bucket, NAME)
+    assert (blob.source.size, blob.source.content_type) == (15, "video/mp4")
+    assert blob.metadata == {"owner": "maria", "counts": "8"}
+
+
+def test_a_generation_is_a_whole_number_that_every_reader_of_json_keeps(shelf: Shelf) -> None:
+    shelf.put(NAME, b"one")
+    assert 0 < shelf.store.stat(shelf.bucket, NAME).source.generation < 2**53
+
+
+def test_a_generation_stays_until_the_object_is_overwritten(shelf: Shelf) -> None:
+    shelf.put(NAME, b"one")
+    first = shelf.store.stat(shelf.bucket, NAME).source
+    assert shelf.store.stat(shelf.bucket, NAME).source == first
+    shelf.put(NAME, b"two")
+    assert shelf.store.stat(shelf.bucket, NAME).source.generation != first.generation
+
+
+def test_what_is_not_there_is_not_found(shelf: Shelf) -> None:
+    with pytest.raises(NotFound, match=r"nothing\.mp4"):
+        shelf.store.stat(shelf.bucket, "nothing.mp4")
+    with pytest.raises(NotFound, match=r"nothing\.mp4"):
+        shelf.store.read(shelf.bucket, "nothing.mp4")
+
+
+def test_what_was_created_is_read_back(shelf: Shelf) -> None:
+    assert shelf.store.create(shelf.bucket, "job/result.json", b"{}", "application/json")
+    assert shelf.store.read(shelf.bucket, "job/result.json") == b"{}"
+    assert shelf.store.stat(shelf.bucket, "job/result.json").source.content_type == "application/json"
+
+
+def test_an_object_is_created_once_and_never_overwritten(shelf: Shelf) -> None:
+    assert shelf.store.create(shelf.bucket, NAME, b"first", "text/plain") is True
+    assert shelf.store.create(shelf.bucket, NAME, b"second", "text/plain") is False
+    assert shelf.store.read(shelf.bucket, NAME) == b"first"
+
+
+def test_of_many_that_create_an_object_at_once_one_does(shelf: Shelf) -> None:
+    def create(i: int) -> bool:
+        return shelf.store.create(shelf.bucket, NAME, f"by {i}".encode(), "text/plain")
+
+    created = at_once(*(lambda i=i: create(i) for i in range(8)))
+    assert sorted(created) == [False] * 7 + [True]
+    assert shelf.store.read(shelf.bucket, NAME) == f"by {created.index(True)}".encode()
+
+
+@pytest.mark.parametrize("size", [0, 1, 9_000_000])
+def test_a_file_becomes_an_object_once(shelf: Shelf, tmp_path: Path, size: int) -> None:
+    content = random.Random(size).randbytes(size)
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    assert shelf.store.create(shelf.bucket, "clip.mp4", path, "video/mp4") is True
+    path.write_bytes(b"something else")
+    assert shelf.store.create(shelf.bucket, "clip.mp4", path, "video/mp4") is False
+    assert shelf.store.read(shelf.bucket, "clip.mp4") == content
+    assert shelf.store.stat(shelf.bucket, "clip.mp4").source.content_type == "video/mp4"
+
+
+@pytest.mark.parametrize("content", [b"", b"x", LARGE], ids=["empty", "one byte", "large"])
+def test_an_opened_object_is_read_whole(shelf: Shelf, content: bytes) -> None:
+    shelf.put(NAME, content)
+    with shelf.store.open(shelf.store.stat(shelf.bucket, NAME).source) as file:
+        assert file.read() == content
+        assert file.read() == b""
+
+
+def test_any_range_of_an_opened_object_can_be_read(shelf: Shelf) -> None:
+    shelf.put(NAME, LARGE)
+    chance = random.Random(11)
+    with shelf.store.open(shelf.store.stat(shelf.bucket, NAME).source) as file:
+        assert file.seekable()
+        assert file.seek(0, io.SEEK_END) == len(LARGE)
+        for start in [0, BLOCK_BYTES - 3, len(LARGE) - 5, *(chance.randrange(len(LARGE)) for _ in range(20))]:
+            count = chance.choice([1, 10, 70_000, BLOCK_BYTES])
+            assert file.seek(start) == start
+            assert file.read(count) == LARGE[start : start + count]
+            assert file.tell() == min(start + count, len(LARGE))
+
+
+def test_seeking_from_here_and_from_the_end(shelf: Shelf) -> None:
+    shelf.put(NAME, b"0123456789")
+    with shelf.store.open(shelf.store.stat(shelf.bucket, NAME).source) as file:
+        file.seek(-3, io.SEEK_END)
+        assert file.read() == b"789"
+        file.seek(-5, io.SEEK_CUR)
+        assert file.read(2) == b"56"
+        file.seek(20)
+        assert file.read(2) == b""
+
+
+def test_a_generation_that_was_overwritten_is_gone(shelf: Shelf) -> None:
+    shelf.put(NAME, b"old")
+    old = shelf.store.stat(shelf.bucket, NAME).source
+    shelf.put(NAME, b"new")
+    with pytest.raises(SourceGone):
+        shelf.store.open(old).read()
+    with shelf.store.open(shelf.store.stat(shelf.bucket, NAME).source) as file:
+        assert file.read() == b"new"
+
+
+def test_an_object_that_never_was_is_gone(shelf: Shelf) -> None:
+    with pytest.raises(SourceGone):
+        shelf.store.open(Source(shelf.bucket, "nothing.mp4", 1)).read()
+
+
+def test_a_reader_never_sees_the_bytes_of_another_generation(shelf: Shelf) -> None:
+    shelf.put(NAME, b"old" * BLOCK_BYTES)
+    with shelf.store.open(shelf.store.stat(shelf.bucket, NAME).source) as file:
+        assert file.read(3) == b"old"
+        shelf.put(NAME, b"new" * BLOCK_BYTES)
+        file.seek(-3, io.SEEK_END)
+        with contextlib.suppress(SourceGone):
+            assert file.read() == b"old"
+
+
+def test_what_is_said_to_be_compressed_is_read_as_it_is_kept(cloud_shelf: Shelf, storage_project: str) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    blob = Client(storage_project).bucket(cloud_shelf.bucket).blob(NAME)
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(bomb, "video/mp4")
+    assert len(blob.download_as_bytes()) == 50_000_000  # so the library, left to itself
+    assert cloud_shelf.store.read(cloud_shelf.bucket, NAME) == bomb
+    with cloud_shelf.store.open(cloud_shelf.store.stat(cloud_shelf.bucket, NAME).source) as file:
+        assert file.read() == bomb

@@ -1,0 +1,132 @@
+"""A short run of the chaos program, what its plan promises, and what its judgement finds."""
+
+import itertools
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.errors import MissingTool
+from tests.pipeline.chaos import chaos, report
+from tests.pipeline.chaos_evidence import Documents, Evidence, Version
+from tests.pipeline.chaos_plan import ALWAYS, GOOD, POINTS, Script, When, script_of, seed_of
+from tests.pipeline.chaos_ports import Journal, tempo_of
+
+SEEDS = range(10)
+
+
+@pytest.mark.emulator
+def test_every_job_ends_as_it_should_though_processes_die(tmp_path):
+    try:
+        outcome = chaos(SEEDS, tmp_path)
+    except MissingTool as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    assert not outcome.violations, "\n".join([report(outcome), *map(str, outcome.violations)])
+    assert sum(outcome.ends.values()) == len(SEEDS)
+    died = {(note["kind"], note["what"], note["when"]) for note in outcome.notes if note.get("died")}
+    assert len(died) >= len(SEEDS) / 2, "the plan's deaths did not come about"
+
+
+class TestPlan:
+    def test_two_hundred_seeds_die_before_and_after_every_write(self):
+        kills = {(kill.kind, kill.write, kill.when) for seed in range(200) for kill in script_of(seed).kills}
+        assert kills >= {(point.kind, point.write, when) for point, when in itertools.product(POINTS, When)}
+
+    def test_a_seed_is_the_same_run_again(self):
+        assert [script_of(seed) for seed in range(50)] == [script_of(seed) for seed in range(50)]
+
+    def test_an_upload_tells_its_seed(self):
+        assert seed_of(script_of(42).name) == 42
+        assert seed_of("videos/holiday.mp4") is None
+
+    def test_some_seeds_kill_whoever_works_on_them(self):
+        poisonous = [script_of(seed) for seed in range(300) if script_of(seed).fate.end == "GAVE_UP"]
+        kinds = {kill.kind for script in poisonous for kill in script.kills if kill.times == ALWAYS}
+        assert kinds == {"pose", "gpu", "audio"}
+
+
+def test_what_is_counted_is_counted_by_all_processes_together(tmp_path):
+    one, other = Journal(tmp_path), Journal(tmp_path)
+    one.prepare()
+    assert [one.counted("a"), other.counted("a"), one.counted("b")] == [1, 2, 1]
+    assert [one.is_within(2, "c"), other.is_within(2, "c"), one.is_within(2, "c")] == [True, True, False]
+
+
+# What the judgement finds
+
+SCRIPT = Script(7, GOOD, (), False, {}, ())
+ANSWER = {"tempo": tempo_of(SCRIPT), "samples": 30}
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class FakeObjects:
+    generations: dict[str, set[str]] = field(default_factory=lambda: {"j/v1/result.json": {"1"}})
+    deleted: list[str] = field(default_factory=list)
+    content: bytes = json.dumps(ANSWER).encode()
+
+    def stored(self):
+        return dict.fromkeys(self.generations, "1")
+
+    def read(self, _name):
+        return self.content
+
+
+def job(state, progress, **fields):
+    result = {**ANSWER, "object": "j/v1/result.json"} if state == "DONE" else {}
+    return {
+        "state": state, "progress": progress, "error": None, "result": result, "media": {"samples": 30}, **fields
+    }  # fmt: skip
+
+
+def step(state, attempt=1):
+    return {"state": state, "attempt": attempt}
+
+
+JOB = (job("RECEIVED", 0.0), job("EXTRACTING", 0.1), job("READY", 0.8), job("RUNNING", 0.85), job("DONE", 1.0))
+INFER = (step("RUNNING"), step("DONE"))
+
+
+def complaints(jobs=JOB, infer=INFER, objects=None, every_s=1.5, path="jobs/j"):
+    documents = Documents("project", "host")
+    for name, versions in ((path, jobs), ("jobs/j/steps/infer", infer)):
+        for number, fields in enumerate(versions):
+            at = START + timedelta(seconds=number * every_s)
+            documents._versions[name][at] = Version(at, fields)
+    return [each.text for each in Evidence(documents, objects or FakeObjects(), {"j": SCRIPT}).violations()]
+
+
+def test_nothing_is_said_against_a_job_that_went_its_way():
+    assert complaints() == []
+
+
+FAILED = job("FAILED", 0.9, error={"code": "GAVE_UP", "message": ""})
+AFTER_ALL = {
+    "ended as RUNNING, not as DONE": {"jobs": JOB[:-1], "infer": INFER[:1]},
+    "ended as GAVE_UP, not as DONE": {"jobs": [*JOB[:-1], FAILED], "infer": INFER[:1]},
+    "ended as nothing": {"jobs": [], "infer": []},
+    "written after it had ended": {"jobs": [*JOB, job("RUNNING", 1.0), JOB[-1]]},
+    "jumped from EXTRACTING to RUNNING": {"jobs": [*JOB[:2], *JOB[3:]]},
+    "progress went back": {"jobs": [*JOB[:3], job("READY", 0.5), *JOB[3:]]},
+    "done at 0.9": {"jobs": [*JOB[:-1], job("DONE", 0.9)]},
+    "the result is": {"jobs": [*JOB[:-1], job("DONE", 1.0, result={"object": "j/v1/result.json"})]},
+    "to the end 2 times": {"infer": [*INFER, step("RUNNING", 2), step("DONE", 2)]},
+    "to the end 0 times": {"infer": INFER[:1]},
+    "had been DONE": {"infer": [*INFER, step("DONE", 2)]},
+    "from attempt 1 to 3": {"infer": [step("RUNNING"), step("RUNNING", 3), step("DONE", 3)]},
+    "written twice within 0.900 s": {"every_s": 0.9},
+    "belongs to no upload": {"path": "jobs/other"},
+    "written 2 times": {"objects": FakeObjects({"j/v1/audio.npz": {"1", "2"}})},
+    "overwritten or deleted": {"objects": FakeObjects(deleted=["j/v1/audio.npz"])},
+    "is not {'tempo'": {"objects": FakeObjects(content=b"{}")},
+}
+
+
+@pytest.mark.parametrize("complaint", AFTER_ALL)
+def test_what_goes_wrong_is_found(complaint):
+    found = complaints(**AFTER_ALL[complaint])
+    assert any(complaint in text for text in found), found
