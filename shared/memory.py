@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import BinaryIO
 
 from shared.config import Settings
@@ -27,22 +28,23 @@ class MemoryJobStore:
         self._jobs: dict[str, Job] = {}
         self._steps: dict[str, dict[str, Step]] = {}
         self._executors: dict[int, Step] = {}
-        self._changed = threading.Condition()
+        self._watchers: dict[str, list[SimpleQueue[Job]]] = {}
+        self._lock = threading.RLock()
         self._now = now
 
     def create(self, job: Job) -> Job:
-        with self._changed:
+        with self._lock:
             return self._jobs[job.id] if job.id in self._jobs else self._keep(job)
 
     def get(self, job_id: str) -> Job:
-        with self._changed:
+        with self._lock:
             try:
                 return self._jobs[job_id]
             except KeyError:
                 raise NotFound(f"there is no job {job_id}") from None
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
-        with self._changed:
+        with self._lock:
             job = self.get(job_id)
             changed = change(job)
             return job if changed == job else self._keep(changed)
@@ -51,11 +53,11 @@ class MemoryJobStore:
         self.update(job_id, change)
 
     def steps(self, job_id: str) -> Mapping[str, Step]:
-        with self._changed:
+        with self._lock:
             return dict(self._steps.get(job_id, {}))
 
     def update_step(self, job_id: str, name: str, change: Callable[[Step], Step]) -> Step:
-        with self._changed:
+        with self._lock:
             steps = self._steps.setdefault(job_id, {})
             step = change(steps.get(name, Step(name)))
             if step != steps.get(name, Step(name)):
@@ -63,12 +65,12 @@ class MemoryJobStore:
             return step
 
     def update_executor(self, slot: int, change: Callable[[Step], Step]) -> Step:
-        with self._changed:
+        with self._lock:
             self._executors[slot] = change(self._executors.get(slot, Step(f"executor-{slot}")))
             return self._executors[slot]
 
     def backlog(self, limit: int) -> list[Job]:
-        with self._changed:
+        with self._lock:
             waiting = (job for job in self._jobs.values() if job.state in BACKLOG)
             return sorted(waiting, key=lambda job: job.created_at)[:limit]
 
@@ -76,26 +78,36 @@ class MemoryJobStore:
         def written(job: Job) -> datetime:
             return job.updated_at or job.created_at
 
-        with self._changed:
+        with self._lock:
             resting = (job for job in self._jobs.values() if not job.is_settled and written(job) < before)
             return sorted(resting, key=written)[:limit]
 
     @contextmanager
     def watch(self, job_id: str) -> Generator[Iterator[Job]]:
-        yield self._changes(job_id)
-
-    def _changes(self, job_id: str) -> Iterator[Job]:
-        seen: Job | None = None
-        while seen is None or not seen.is_settled:
-            with self._changed:
-                self._changed.wait_for(lambda seen=seen: self._jobs.get(job_id) != seen)
-                seen = self._jobs[job_id]
-            yield seen
+        told: SimpleQueue[Job] = SimpleQueue()
+        with self._lock:
+            if job_id in self._jobs:
+                told.put(self._jobs[job_id])
+            self._watchers.setdefault(job_id, []).append(told)
+        try:
+            yield _until_settled(told)
+        finally:
+            with self._lock:
+                self._watchers[job_id].remove(told)
 
     def _keep(self, job: Job) -> Job:
         self._jobs[job.id] = kept = replace(job, updated_at=self._now())
-        self._changed.notify_all()
+        for told in self._watchers.get(job.id, ()):
+            told.put(kept)
         return kept
+
+
+def _until_settled(told: SimpleQueue[Job]) -> Iterator[Job]:
+    while True:
+        job = told.get()
+        yield job
+        if job.is_settled:
+            return
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,15 +129,15 @@ def _infer(ports: MemoryPorts) -> None:
 def _watched(ports: MemoryPorts, job_id: str, watch: Callable[[Job], object]) -> Generator[None]:
     """Tells ``watch`` of every change, and waits until it was told of the last."""
 
-    def tell() -> None:
-        with ports.jobs.watch(job_id) as changes:
-            for job in changes:
-                watch(job)
+    def tell(changes: Iterator[Job]) -> None:
+        for job in changes:
+            watch(job)
 
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    yield
-    thread.join()
+    with ports.jobs.watch(job_id) as changes:
+        thread = threading.Thread(target=tell, args=(changes,), daemon=True)
+        thread.start()
+        yield
+        thread.join()
 
 
 def _clear(out: Path) -> None:
