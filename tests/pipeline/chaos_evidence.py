@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -38,6 +39,10 @@ LEAST_INTERVAL_S = 1.0
 ORDER = (State.RECEIVED, State.EXTRACTING, State.READY, State.RUNNING)
 
 _TOPIC = "evidence"
+PAUSE_S = 0.1
+"""Before a broken stream is opened again."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,6 @@ class Documents:
     """Every version of the jobs, their steps and the executors' slots, by path."""
 
     def __init__(self, project: str, host: str) -> None:
-        self.broken: list[str] = []
         self._host = host
         self._database = f"projects/{project}/databases/(default)"
         self._versions: dict[str, dict[datetime, Version]] = defaultdict(dict)
@@ -90,18 +94,16 @@ class Documents:
                     thread.join()
 
     def _listen(self, client: FirestoreClient, collection: str) -> None:
+        """Until the end. The emulator garbles an answer now and then, which breaks the stream: then ask again."""
         metadata = (("google-cloud-resource-prefix", self._database),)
-        try:
-            for answer in client.listen(self._requests(collection), metadata=metadata):
-                if answer.document_change.document.name:
-                    self._keep(answer.document_change.document)
-            self._broke_off(collection, "it ended")
-        except (GoogleAPICallError, grpc.RpcError) as error:
-            self._broke_off(collection, repr(error))
-
-    def _broke_off(self, collection: str, why: str) -> None:
-        if not self._ended.is_set():
-            self.broken.append(f"the listener to {collection} broke off: {why}")
+        while not self._ended.is_set():
+            try:
+                for answer in client.listen(self._requests(collection), metadata=metadata):
+                    if answer.document_change.document.name:
+                        self._keep(answer.document_change.document)
+            except (GoogleAPICallError, grpc.RpcError, ValueError) as error:  # ValueError: the channel is closed
+                if not self._ended.wait(PAUSE_S):
+                    log.warning("the listener to %s listens again after %r", collection, error)
 
     def _requests(self, collection: str) -> Iterator[ListenRequest]:
         """The stream lasts as long as its requests do."""
@@ -250,7 +252,6 @@ class Evidence:
     # Documents and objects
 
     def _of_documents(self) -> Iterator[str]:
-        yield from self.documents.broken
         known = {f"jobs/{job_id}" for job_id in self.scripts}
         yield from (f"{path} belongs to no upload" for path in self.documents.paths(2)
                     if path.startswith("jobs/") and path not in known)  # fmt: skip
