@@ -1,0 +1,109 @@
+"""The lay that is taken, and from where each camera looked: upright, mirrored, turned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gpu_job.comparison.bodies import Body, body, has_depth, lying, sampled
+from gpu_job.comparison.concordance import agreement
+from gpu_job.comparison.findings import Take
+from gpu_job.comparison.laying import LEAST_BEATS, Dancer, Lay, Search
+from gpu_job.comparison.movement import Movement, facing, movement
+from shared.errors import CannotCompare
+from shared.timeline import FloatArray
+
+POINTS_PER_BEAT = 8
+MIRROR_MARGIN = 0.01
+"""So much better the mirrored dance must fit: someone who does the same with both sides is not mirrored."""
+CONTRADICTION = 0.3
+"""So much better than by sound must the dances fit by counts to say that the sound may mislead."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aligned:
+    """The lay that was taken, and the student seen as the teacher is.
+
+    ``fit``         concordance as they lie, −1 … 1
+    ``better_moved``by so many counts the student's motion alone would have been moved later, where it fits far
+                    better there than where the sound puts it; else 0
+    """
+
+    lay: Lay
+    student: Dancer
+    teacher: Dancer
+    rolled_deg: int
+    mirrored: bool = False
+    turned_rad: float = 0.0
+    fit: float = 0.0
+    better_moved: float = 0.0
+
+    def student_at(self, beats: FloatArray) -> Body:
+        """Mirrored and turned as the teacher."""
+        there = _at(self.student, self.lay.student.time_of(beats))
+        return (there.mirrored() if self.mirrored else there).turned(self.turned_rad)
+
+    def teacher_at(self, beats: FloatArray) -> Body:
+        return _at(self.teacher, self.lay.teacher.time_of(beats))
+
+    def common_beats(self) -> FloatArray:
+        """The points of the clock at which both are recorded, in beats."""
+        points = np.arange((len(self.lay.teacher) - 1) * POINTS_PER_BEAT + 1) / POINTS_PER_BEAT
+        inside = np.ones(len(points), bool)
+        for counts, dancer in ((self.lay.teacher, self.teacher), (self.lay.student, self.student)):
+            place = dancer.places(counts.time_of(points))
+            inside &= (place >= 0) & (place <= len(dancer.body) - 1)
+        return points[inside]
+
+    def turned_by(self, more_rad: float) -> Aligned:
+        return replace(self, turned_rad=self.turned_rad + more_rad)
+
+
+def aligned(student: Take, teacher: Take) -> Aligned:
+    """Raises CannotCompare where the two never overlap by a bar."""
+    is_flat = not (has_depth(student.pose) and has_depth(teacher.pose))
+    ours, theirs = body(student.pose, is_flat=is_flat), body(teacher.pose, is_flat=is_flat)
+    quarters = lying(ours)
+    one, other = Dancer(student, ours.rolled(quarters)), Dancer(teacher, theirs.rolled(lying(theirs)))
+    search = Search(one, other)
+    by_sound, by_counts = search.by_sound(), search.by_counts()
+    lays = by_sound or by_counts or search.by_motion()
+    found = [fitted for lay in lays if (fitted := _fitted(Aligned(lay, one, other, 90 * (-quarters % 4)))) is not None]
+    if not found:
+        raise CannotCompare
+    best = max(found, key=lambda each: each.fit)
+    return replace(best, better_moved=_contradiction(best.lay, by_counts, search)) if by_sound else best
+
+
+def _at(dancer: Dancer, times_s: FloatArray) -> Body:
+    return sampled(dancer.body, dancer.places(times_s))
+
+
+def _fitted(plain: Aligned) -> Aligned | None:
+    """With the facing that fits best, mirrored if that is clearly better; None where they never overlap by a bar."""
+    beats = plain.common_beats()
+    if len(beats) <= LEAST_BEATS * POINTS_PER_BEAT:
+        return None
+    student, teacher = plain.student_at(beats), plain.teacher_at(beats)
+    taught = movement(teacher, POINTS_PER_BEAT)
+    turn, fit = _turned(student, teacher, taught)
+    mirrored_turn, mirrored_fit = _turned(student.mirrored(), teacher, taught)
+    if mirrored_fit > fit + MIRROR_MARGIN:
+        return replace(plain, mirrored=True, turned_rad=mirrored_turn, fit=mirrored_fit)
+    return replace(plain, turned_rad=turn, fit=fit)
+
+
+def _turned(student: Body, teacher: Body, taught: Movement) -> tuple[float, float]:
+    """The turn after which the student faces as the teacher, and the concordance then."""
+    turn = facing(student, teacher)
+    both = agreement(movement(student.turned(turn), POINTS_PER_BEAT), taught)
+    return turn, float(both.common.sum() / max(both.whole.sum(), 1e-9))
+
+
+def _contradiction(taken: Lay, by_counts: list[Lay], search: Search) -> float:
+    witness = max(by_counts, key=search.fit, default=None)
+    if witness is None or search.fit(witness) < search.fit(taken) + CONTRADICTION:
+        return 0.0
+    apart_s = float(np.median(witness.student.beats_s - taken.student.beats_s))
+    return apart_s / taken.student.period_s

@@ -1,0 +1,128 @@
+"""How far two motions agree, in one number that neither standing still nor flailing can raise.
+
+Lin's concordance (1989), summed over features and moments: 1 where both are the same, 0 where they have nothing
+to do with each other or one does not move, below 0 where one does the opposite. Knows no beats and no scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gpu_job.comparison.findings import Limb
+from gpu_job.comparison.movement import LIMB_OF, POSTURES, WEIGHT_OF, Movement
+from shared.timeline import FloatArray, IntArray
+
+POSTURE_SHARE = 0.25
+"""How much of a difference in mean posture counts: the camera's height tilts everybody it sees."""
+JITTER = np.concatenate([np.full(POSTURES, 0.03**2), np.full(len(LIMB_OF) - POSTURES, 0.05**2)])
+"""``(F,)`` squares of what an estimator adds by itself: agreement about less is no merit and no fault."""
+
+ComplexArray = npt.NDArray[np.complexfloating]
+
+_ONE_HOT = np.eye(len(tuple(Limb)))[LIMB_OF]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Agreement:
+    """Sums at every moment, per limb in the order of ``tuple(Limb)``. Each ``(P, 6)``.
+
+    ``common`` and ``whole``: concordance is the sum of the one over the sum of the other
+    ``seen``   0 … 1, how much of the limb both showed
+    """
+
+    common: FloatArray
+    whole: FloatArray
+    seen: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.common)
+
+
+def centred(motion: Movement) -> tuple[Movement, FloatArray]:
+    """Postures less their means over the moments at which they are seen, and these means ``(F,)``.
+
+    Speeds stay as they are.
+    """
+    weight = motion.seen.sum(axis=0)
+    mean = (motion.values * motion.seen).sum(axis=0) / np.maximum(weight, 1e-9)
+    mean[POSTURES:] = 0.0
+    return Movement(motion.values - mean, motion.seen), mean
+
+
+def agreement(student: Movement, teacher: Movement) -> Agreement:
+    """Of two motions at the same moments."""
+    (one, one_mean), (other, other_mean) = centred(student), centred(teacher)
+    seen = np.minimum(one.seen, other.seen)
+    weight = seen * WEIGHT_OF
+    offset = POSTURE_SHARE * (one_mean - other_mean) ** 2
+    apart = (one.values - other.values) ** 2 + offset
+    whole = one.values**2 + other.values**2 + offset + JITTER
+    beyond = np.maximum(apart - JITTER, 0.0)
+    full = WEIGHT_OF @ _ONE_HOT
+    return Agreement((weight * (whole - beyond)) @ _ONE_HOT, (weight * whole) @ _ONE_HOT, (weight @ _ONE_HOT) / full)
+
+
+def concordance(common: FloatArray, whole: FloatArray) -> FloatArray:
+    """−1 … 1; NaN where nothing was seen."""
+    return np.divide(common, whole, out=np.full(np.shape(common), np.nan), where=whole > 0)
+
+
+def at_no_lag(student: Movement, teacher: Movement, weights: FloatArray) -> float:
+    """Concordance of two motions at the same moments, in some features with ``weights`` ``(F,)``."""
+    (one, _), (other, _) = centred(student), centred(teacher)
+    weight = np.minimum(one.seen, other.seen) * weights
+    whole = float((weight * (one.values**2 + other.values**2)).sum())
+    return 2 * float((weight * one.values * other.values).sum()) / whole if whole > 0 else -1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LagCurve:
+    """Concordance at every whole-point lag, ``(L,)``; the teacher's row 0 is the student's row ``lags``."""
+
+    lags: IntArray
+    concordances: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """The teacher's side of :func:`at_all_lags`, to be held against many: spectra of the motion, its squares and
+    what is seen, long enough for a student of as many moments again."""
+
+    moved: ComplexArray
+    squares: ComplexArray
+    seen: ComplexArray
+    count: int
+    size: int
+    weights: FloatArray
+
+    @classmethod
+    def of(cls, teacher: Movement, weights: FloatArray) -> Reference:
+        """``weights`` ``(F,)`` of the features."""
+        size = 4 << len(teacher).bit_length()
+        return cls(*_spectra(teacher, weights, size), len(teacher), size, weights)
+
+
+def at_all_lags(student: Movement, reference: Reference, least: int) -> LagCurve:
+    """Concordance at every lag at which ``least`` moments overlap, by Fourier transform."""
+    if len(student) + reference.count > reference.size:
+        student = student.at(np.arange(reference.size - reference.count))
+    moved, squares, seen = _spectra(student, reference.weights, reference.size)
+    both = (moved * reference.moved.conj()).sum(axis=1)
+    power = (squares * reference.seen.conj() + seen * reference.squares.conj()).sum(axis=1)
+    lags: IntArray = np.arange(-reference.count + 1, len(student))
+    overlap = np.minimum(len(student), lags + reference.count) - np.maximum(0, lags)
+    lags = lags[overlap >= least]
+    common, whole = (np.fft.irfft(each, reference.size)[lags] for each in (2 * both, power))
+    return LagCurve(lags, np.where(whole > 1e-6, common / np.maximum(whole, 1e-6), -1.0))
+
+
+def _spectra(motion: Movement, weights: FloatArray, size: int) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
+    centre, _ = centred(motion)
+    moved, squares, seen = (
+        np.fft.rfft((values * np.sqrt(weights)).astype(np.float32), size, axis=0)
+        for values in (centre.values * centre.seen, centre.values**2 * centre.seen, centre.seen)
+    )
+    return moved, squares, seen

@@ -1,0 +1,219 @@
+"""Ways to lay a student's dance on a teacher's: which moment of one recording belongs to which of the other.
+
+By sound where both play the same recording; the motion decides where the music repeats, and does it all where
+there is none. Looks quickly, in what does not depend on the facing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gpu_job.comparison.bodies import Body
+from gpu_job.comparison.concordance import LagCurve, Reference, at_all_lags, at_no_lag
+from gpu_job.comparison.findings import AlignedBy, Take
+from gpu_job.comparison.listening import peak_between, same_sound
+from gpu_job.comparison.movement import FROM_ANYWHERE, POSTURES, WEIGHT_OF, Movement, movement
+from shared.timeline import BeatGrid, FloatArray, IntArray
+
+NO_BEAT_S = 0.5
+"""A count, where no beat was found: 120 BPM."""
+LEAST_BEATS = 4
+"""A bar: less is too little to be judged."""
+LEAST_SHARE = 0.5
+"""Of the shorter dance has to lie on the other, where the motion alone says where."""
+LEAST_SOUND_CONFIDENCE = 0.5
+KEPT = 2
+"""Of the lays that look best at first sight, so many are looked at closely."""
+CLOSE = 0.05
+"""Concordance at first sight within which a closer look decides."""
+POINTS_PER_BEAT = 4
+"""At first sight."""
+RATIOS = np.exp(np.linspace(np.log(0.88), np.log(1.14), 27))
+"""Tempi to try where no music tells: one per cent apart, half a beat over a minute to either side."""
+TEMPO_COST = 0.5
+"""Concordance that a tempo must gain for being so many nepers off: one per cent for two per cent."""
+OVERLAP_MERIT = 0.15
+"""Concordance that a dance must gain for lying on half of the other instead of all: short overlaps fit by chance."""
+
+FEATURES = FROM_ANYWHERE & (np.arange(len(FROM_ANYWHERE)) < POSTURES)
+WEIGHTS = WEIGHT_OF[FEATURES]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dancer:
+    """A recording and the body in it, upright, at the samples of the pose."""
+
+    take: Take
+    body: Body
+
+    @property
+    def end_s(self) -> float:
+        return len(self.take.pose) / self.take.pose.rate_hz
+
+    def places(self, times_s: FloatArray) -> FloatArray:
+        """Seconds of the recording → rows of its pose."""
+        return times_s * self.take.pose.rate_hz - self.take.pose.first_sample
+
+    def counts(self) -> BeatGrid:
+        """The beats from the first sample to the last; even ones where no beat was heard."""
+        if not self.has_beat:
+            return BeatGrid.regular(NO_BEAT_S, max(self.end_s, 2 * NO_BEAT_S) + NO_BEAT_S / 2)
+        beats = self.take.audio.beats
+        first, last = np.floor(beats.beat_of(np.array([0.0, self.end_s]))).tolist()
+        return grid(beats.time_of(np.arange(first, last + 2)))
+
+    @property
+    def has_beat(self) -> bool:
+        return len(self.take.audio.beats) >= LEAST_BEATS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lay:
+    """One way to lay the student's dance on the teacher's: when either has beat ``u``.
+
+    ``teacher`` ``student`` as many beats each
+    """
+
+    by: AlignedBy
+    confidence: float
+    teacher: BeatGrid
+    student: BeatGrid
+
+    @property
+    def ratio(self) -> float:
+        """Seconds of the student's for one of the teacher's."""
+        return float(np.ptp(self.student.beats_s) / np.ptp(self.teacher.beats_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """``merit`` at first sight, −1 … 1; no lay where nothing overlaps by enough."""
+
+    merit: float
+    lay: Lay | None
+
+
+NOTHING = _Found(-2.0, None)
+
+
+def grid(times_s: FloatArray) -> BeatGrid:
+    """Counts at these times, of no known place in the bar."""
+    return BeatGrid(times_s, np.ones(len(times_s), dtype=np.int64))
+
+
+class Search:
+    """Both dancers' motion at their samples, and the ways to lay one on the other that look best."""
+
+    def __init__(self, student: Dancer, teacher: Dancer) -> None:
+        self._student, self._teacher = student, teacher
+        self._counts = teacher.counts()
+        self._plain, self._mirrored = _quick(student, student.body), _quick(student, student.body.mirrored())
+        self._taught = _looked_up(_quick(teacher, teacher.body), teacher, self._counts)
+
+    def by_sound(self) -> list[Lay]:
+        """None unless both play the same recording."""
+        sound = same_sound(self._student.take.audio, self._teacher.take.audio)
+        if sound is None or sound.confidence < LEAST_SOUND_CONFIDENCE:
+            return []
+        counts = self._counts
+        lays = [
+            Lay(AlignedBy.SOUND, sound.confidence, counts, grid(lag.offset_s + lag.ratio * counts.beats_s))
+            for lag in sound.lags
+        ]
+        return sorted(lays, key=self.fit, reverse=True)[:KEPT] if len(lays) > KEPT else lays
+
+    def by_counts(self) -> list[Lay]:
+        """Moved by the best whole number of counts, as the student is and mirrored; none unless both have a beat."""
+        if not (self._student.has_beat and self._teacher.has_beat):
+            return []
+        return _foremost([self._at_counts(motion) for motion in (self._plain, self._mirrored)])
+
+    def by_motion(self) -> list[Lay]:
+        """At whatever lag and tempo fits best, as the student is and mirrored."""
+        return _foremost(
+            [
+                max((self._at_tempo(motion, float(ratio)) for ratio in RATIOS), key=lambda one: one.merit)
+                for motion in (self._plain, self._mirrored)
+            ]
+        )
+
+    def fit(self, lay: Lay) -> float:
+        """Concordance at first sight, −1 … 1, of the student as he is or mirrored, whichever is more."""
+        ours = (_looked_up(motion, self._student, lay.student) for motion in (self._plain, self._mirrored))
+        return max(at_no_lag(one, self._taught, WEIGHTS) for one in ours)
+
+    def _at_counts(self, motion: Movement) -> _Found:
+        ours = self._student.counts()
+        curve = self._curve(motion, ours, self._by_counts)
+        on_beats = curve.lags % POINTS_PER_BEAT == 0
+        lags, fits = curve.lags[on_beats], curve.concordances[on_beats]
+        if not len(lags):
+            return NOTHING
+        best = int(np.argmax(fits))
+        student = grid(ours.time_of(np.arange(len(self._counts)) + int(lags[best]) // POINTS_PER_BEAT))
+        lay = Lay(AlignedBy.BEATS, _prominence(lags, fits, width=1), self._counts, student)
+        return _Found(float(fits[best]), lay)
+
+    def _at_tempo(self, motion: Movement, ratio: float) -> _Found:
+        period_s = NO_BEAT_S * ratio
+        curve = self._curve(motion, BeatGrid.regular(period_s, self._student.end_s + period_s), self._evenly)
+        if not len(curve.lags):
+            return NOTHING
+        best = int(np.argmax(curve.concordances))
+        start_s = period_s * (curve.lags[best] + peak_between(curve.concordances, best)) / POINTS_PER_BEAT
+        confidence = _prominence(curve.lags, curve.concordances, width=POINTS_PER_BEAT)
+        lay = Lay(AlignedBy.MOTION, confidence, self._counts, grid(start_s + ratio * self._counts.beats_s))
+        return _Found(float(curve.concordances[best]) - TEMPO_COST * abs(np.log(ratio)), lay)
+
+    @cached_property
+    def _evenly(self) -> Reference:
+        """The teacher on a clock, whatever the beats do."""
+        seconds = BeatGrid.regular(NO_BEAT_S, self._teacher.end_s + NO_BEAT_S)
+        return Reference.of(_looked_up(_quick(self._teacher, self._teacher.body), self._teacher, seconds), WEIGHTS)
+
+    @cached_property
+    def _by_counts(self) -> Reference:
+        return Reference.of(self._taught, WEIGHTS)
+
+    def _curve(self, motion: Movement, ours: BeatGrid, reference: Reference) -> LagCurve:
+        """Fit at every lag in points: concordance, less what a short overlap gains by chance."""
+        one = _looked_up(motion, self._student, ours)
+        shorter = min(len(one), reference.count)
+        least = max(LEAST_BEATS * POINTS_PER_BEAT, round(LEAST_SHARE * shorter))
+        curve = at_all_lags(one, reference, least)
+        overlap = np.minimum(len(one), curve.lags + reference.count) - np.maximum(0, curve.lags)
+        cost = 2 * OVERLAP_MERIT * (1 - np.minimum(1, overlap / shorter))
+        return LagCurve(curve.lags, curve.concordances - cost)
+
+
+def _foremost(found: list[_Found]) -> list[Lay]:
+    """The best, and what is so near it that a closer look must decide."""
+    best = max(one.merit for one in found)
+    return [one.lay for one in found if one.lay is not None and one.merit >= best - CLOSE]
+
+
+def _quick(dancer: Dancer, body: Body) -> Movement:
+    return movement(body, dancer.take.pose.rate_hz * NO_BEAT_S).only(FEATURES)
+
+
+def _looked_up(motion: Movement, dancer: Dancer, counts: BeatGrid) -> Movement:
+    """At the points of the counts, between the two samples around each."""
+    points = np.arange((len(counts) - 1) * POINTS_PER_BEAT + 1) / POINTS_PER_BEAT
+    place = dancer.places(counts.time_of(points))
+    at = np.clip(np.floor(place).astype(int), 0, max(0, len(motion) - 2))
+    then = np.minimum(at + 1, len(motion) - 1)
+    share = (place - at)[:, None]
+    inside = ((place >= 0) & (place <= len(motion) - 1))[:, None]
+    values = motion.values[at] * (1 - share) + motion.values[then] * share
+    seen = np.minimum(motion.seen[at], motion.seen[then]) * inside
+    return Movement(np.where(seen > 0, values, 0.0), seen)
+
+
+def _prominence(lags: IntArray, fits: FloatArray, width: int) -> float:
+    """How much better than any other lag the best one fits, 0 … 1."""
+    best = int(np.argmax(fits))
+    others = fits[np.abs(lags - lags[best]) > width]
+    return float(np.clip(fits[best] - others.max(initial=0.0), 0.0, 1.0))
