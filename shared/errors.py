@@ -73,6 +73,12 @@ class NobodyFound(PermanentError):
     code = "NOBODY_FOUND"
 
 
+class CannotCompare(PermanentError):
+    """The two videos have less than a bar of dancing in common. Please film the same part of the dance."""
+
+    code = "CANNOT_COMPARE"
+
+
 class SourceGone(PermanentError):
     """The upload was deleted or replaced while we worked on it."""
 

@@ -34,6 +34,7 @@ BLAZEPOSE_BONES: tuple[tuple[int, int], ...] = (
     (27, 29), (28, 30), (29, 31), (30, 32), (27, 31), (28, 32),
 )  # fmt: skip
 BLAZEPOSE_LANDMARKS = 33
+NOSE, EARS, SHOULDERS, HIPS = 0, (7, 8), (11, 12), (23, 24)  # a pair is left, right
 
 # 97 % of a movement at 2 Hz, the beat of 120 BPM, is kept; a sixth of a jitter of 7 Hz.
 SMOOTHING_SIGMA_S = 0.05

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shared.features import PoseFeatures
+from shared.features import HIPS, SHOULDERS, PoseFeatures
 from shared.timeline import FloatArray
-
-HIPS, SHOULDERS = (23, 24), (11, 12)
 
 # Where the other side's landmark of the same name is: left and right exchanged.
 OTHER_SIDE = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,

@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from gpu_job.notice import Notice
 from shared.features import AudioFeatures, PoseFeatures
 from shared.timeline import FloatArray, Segment
 
@@ -129,14 +130,6 @@ class Moment:
     student_s: float
     score: float
     limb: Limb
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something the dancer should know about a result that is there nonetheless."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

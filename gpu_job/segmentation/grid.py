@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 import numpy as np
 
-from gpu_job.segmentation.moves import Notice
+from gpu_job.notice import Notice
 from shared.errors import NobodyFound
 from shared.features import AudioFeatures, PoseFeatures
 from shared.timeline import BEATS_PER_BAR, BeatGrid, FloatArray, IntArray, Segment

@@ -11,8 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
+from gpu_job.notice import Notice
 from gpu_job.segmentation.labels import UNSEEN
-from gpu_job.segmentation.moves import Move, Notice, Options, Segmentation
+from gpu_job.segmentation.moves import Move, Options, Segmentation
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.report import clip_name, curves_npz, result
 from gpu_job.segmentation.segmenting import segment_batch

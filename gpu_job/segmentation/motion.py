@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT, HalfBeats
-from shared.features import PoseFeatures
+from shared.features import HIPS, SHOULDERS, PoseFeatures
 from shared.timeline import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 
-NOSE, SHOULDERS, HIPS = 0, (11, 12), (23, 24)
 # Landmarks whose place tells a posture; hands, feet and face jitter more than they tell.
 JOINTS = (0, 11, 12, 13, 14, 15, 16, 25, 26, 27, 28)
 # Limbs and trunk, by the numbers of their landmarks.

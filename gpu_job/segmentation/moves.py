@@ -1,4 +1,4 @@
-"""What segmentation takes and gives: options, moves, curves, notices. Values only, no method."""
+"""What segmentation takes and gives: options, moves, curves. Values only, no method."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from gpu_job.notice import Notice
 from shared.errors import BadOption
 from shared.timeline import BeatGrid, FloatArray, Segment
 
@@ -42,14 +43,6 @@ class Options:
         if unknown := sorted(set(wishes) - known):
             raise BadOption(f"{unknown[0]!r} is no option; there are {', '.join(sorted(known))}")
         return cls(**wishes)
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something the dancer should know about a result that is there nonetheless."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gpu_job.notice import Notice
 from gpu_job.segmentation.decoding import boundaries
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT, times_of
 from gpu_job.segmentation.labels import labels
-from gpu_job.segmentation.moves import Curves, Move, Notice, Options, Segmentation
+from gpu_job.segmentation.moves import Curves, Move, Options, Segmentation
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryCurve, BoundaryModel, Performance
 from shared.features import AudioFeatures, PoseFeatures

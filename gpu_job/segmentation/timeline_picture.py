@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gpu_job.segmentation.drawing import (
+from gpu_job.drawing import (
     FAINT,
     GREY,
     INK,
@@ -29,9 +29,9 @@ from gpu_job.segmentation.drawing import (
 )
 from gpu_job.segmentation.grid import times_of
 from gpu_job.segmentation.labels import UNSEEN
-from gpu_job.segmentation.motion import HIPS, SHOULDERS, seen_image
+from gpu_job.segmentation.motion import seen_image
 from gpu_job.segmentation.moves import Move, Segmentation
-from shared.features import PoseFeatures
+from shared.features import HIPS, SHOULDERS, PoseFeatures
 from shared.timeline import FloatArray, IntArray, Segment
 
 WIDTH, MARGIN = 1200, 40

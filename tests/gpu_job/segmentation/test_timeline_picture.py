@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gpu_job.drawing import MOVE_COLOURS, PAPER, Colour
 from gpu_job.segmentation import segment
-from gpu_job.segmentation.drawing import MOVE_COLOURS, PAPER, Colour
 from gpu_job.segmentation.labels import letter
 from gpu_job.segmentation.timeline_picture import MAX_ROW_S, WIDTH, colour_of, timeline_png
 from shared.features import AudioFeatures

@@ -1,5 +1,5 @@
 """A sheet to draw on, in its own units, and a stick figure. Edges come out smooth: everything is drawn
-larger and scaled down. Knows colours, lines and bodies, not what a timeline is.
+larger and scaled down. Knows colours, lines and bodies, not what they are for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gpu_job.segmentation.motion import HIPS, NOSE, SHOULDERS
+from shared.features import EARS, HIPS, NOSE, SHOULDERS
 from shared.timeline import FloatArray
 
 Colour = tuple[int, int, int]
@@ -30,7 +30,6 @@ MOVE_COLOURS: tuple[Colour, ...] = (
 
 _OVERSAMPLING = 2
 _LIMBS = ((11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28), (27, 31), (28, 32))
-_EARS = (7, 8)
 _HEAD_TORSOS = 0.21  # radius
 _LIMB_TORSOS = 0.13  # width
 
@@ -117,7 +116,7 @@ def placed(points: FloatArray, hips_at: Point, unit: float) -> FloatArray:
 
 
 def _draw_head(sheet: Sheet, body: Body, colour: Colour) -> None:
-    ears = body.points[list(_EARS)].mean(axis=0)
+    ears = body.points[list(EARS)].mean(axis=0)
     centre = ears if np.isfinite(ears).all() else body.points[NOSE]
     if np.isfinite(centre).all():
         radius = body.torso * _HEAD_TORSOS
