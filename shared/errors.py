@@ -79,6 +79,18 @@ class CannotCompare(PermanentError):
     code = "CANNOT_COMPARE"
 
 
+class TeacherUnseen(PermanentError):
+    """We could not see anybody dancing in the teacher's video. Please choose another."""
+
+    code = "TEACHER_UNSEEN"
+
+
+class NoTeacher(PermanentError):
+    """The teacher's video is not there, or not any more. Please choose another."""
+
+    code = "NO_TEACHER"
+
+
 class SourceGone(PermanentError):
     """The upload was deleted or replaced while we worked on it."""
 

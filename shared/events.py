@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from shared.errors import BadMessage
-from shared.job import Source
+from shared.job import Source, listens
 
 STORAGE_FINALIZED = "google.cloud.storage.object.v1.finalized"
 MESSAGE_PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -48,7 +48,7 @@ class StepRequested:
 
     @property
     def topic(self) -> Topic:
-        return Topic.AUDIO_REQUESTS if self.step.startswith("audio") else Topic.POSE_REQUESTS
+        return Topic.AUDIO_REQUESTS if listens(self.step) else Topic.POSE_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ applies returns the job as it is. Nothing here knows a clock, a database or a me
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -24,10 +25,14 @@ PIPELINE = 1
 
 class Kind(StrEnum):
     SEGMENT = "segment"
+    """A dance is cut into its moves."""
+    COMPARE = "compare"
+    """A student's dance is held against a teacher's."""
 
 
-FOLDERS: Mapping[str, Kind] = {"videos": Kind.SEGMENT}
+FOLDERS: Mapping[str, Kind] = {"videos": Kind.SEGMENT, "compare": Kind.COMPARE}
 """The first part of an upload's name says what is wanted."""
+FOLDER_OF: Mapping[Kind, str] = {kind: folder for folder, kind in FOLDERS.items()}
 
 
 class State(StrEnum):
@@ -59,6 +64,11 @@ STAGES: Mapping[State, str] = {
     State.FAILED: "Stopped",
     State.CANCELLED: "Cancelled",
 }
+STAGES_OF_KIND: Mapping[tuple[Kind, State], str] = {
+    (Kind.COMPARE, State.EXTRACTING): "Watching both dances and listening to the music",
+    (Kind.COMPARE, State.RUNNING): "Comparing you with your teacher",
+}
+"""Where a kind has a phrase of its own."""
 
 # How far along a job is when it enters a state; in between, progress grows with the work done.
 PROGRESS: Mapping[State, float] = {
@@ -68,6 +78,9 @@ PROGRESS: Mapping[State, float] = {
     State.RUNNING: 0.85,
     State.DONE: 1.0,
 }
+
+
+JOB_ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,18 @@ class Source:
         return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A video that a job works on, and what it was found to be.
+
+    ``job`` the earlier job whose features of this video serve again; empty where this one extracts them
+    """
+
+    source: Source
+    media: Mapping[str, Any]
+    job: str = ""
+
+
 OURS = (BadMessage, MissingSettings, NotFound)
 """Permanent errors that no upload can cause."""
 
@@ -112,7 +137,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a client watches. ``plan`` names the steps to be done and what each is to work on."""
+    """What a client watches. ``plan`` names the steps to be done and what each is to work on.
+
+    ``source`` and ``media`` are of the upload; ``teacher`` is what a comparison holds it against.
+    """
 
     id: str
     kind: Kind
@@ -128,6 +156,7 @@ class Job:
     plan: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     error: Failure | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+    teacher: Recording | None = None
     looked_after: int = 0
     """How often the sweep found it resting."""
     updated_at: datetime | None = None
@@ -137,15 +166,28 @@ class Job:
     def is_settled(self) -> bool:
         return self.state in SETTLED
 
+    @property
+    def own_steps(self) -> list[str]:
+        """Those of the plan that work on the upload."""
+        return [step for step in self.plan if not step.startswith(TEACHER)]
+
+    def recording(self, step: str) -> Recording:
+        """What a step works on."""
+        if self.teacher and step.startswith(TEACHER):
+            return self.teacher
+        return Recording(self.source, self.media)
+
     def planned(
         self,
         plan: Mapping[str, Mapping[str, int]],
         media: Mapping[str, Any],
         options: Mapping[str, float | str] | None = None,
+        teacher: Recording | None = None,
     ) -> Job:
         if self.state is not State.RECEIVED:
             return self
-        return replace(self._entered(State.EXTRACTING), plan=plan, media=media, options=options or {})
+        job = self._entered(State.EXTRACTING)
+        return replace(job, plan=plan, media=media, options=options or {}, teacher=teacher)
 
     def extracted(self, share: float) -> Job:
         """``share`` 0 … 1 of the extraction is done. Progress never goes back."""
@@ -176,7 +218,8 @@ class Job:
 
     def _entered(self, state: State) -> Job:
         progress = max(self.progress, PROGRESS.get(state, self.progress))
-        return replace(self, state=state, stage=STAGES[state], progress=progress)
+        stage = STAGES_OF_KIND.get((self.kind, state), STAGES[state])
+        return replace(self, state=state, stage=stage, progress=progress)
 
 
 def features_name(job: Job, step: str) -> str:
@@ -196,8 +239,18 @@ class StepState(StrEnum):
     FAILED = "FAILED"
 
 
-INFER = "infer"
-"""The step that the GPU job does; the steps before it are in the plan."""
+AUDIO, POSE, INFER = "audio", "pose", "infer"
+"""What the steps of a plan begin with, and the step that the GPU job does after them."""
+TEACHER = "teacher-"
+"""Before the name of a step that works on the teacher's video."""
+
+
+def listens(step: str) -> bool:
+    return step.removeprefix(TEACHER).startswith(AUDIO)
+
+
+def looks(step: str) -> bool:
+    return step.removeprefix(TEACHER).startswith(POSE)
 
 
 @dataclass(frozen=True, slots=True)

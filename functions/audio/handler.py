@@ -1,4 +1,4 @@
-"""The step ``audio``: the sound of a job's upload becomes audio features."""
+"""A step ``audio``: the sound of a job's video becomes audio features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functions.audio.extraction import SAMPLE_RATE_HZ, extract
 from shared.errors import BadMessage
 from shared.events import Message, StepRequested
 from shared.features import AudioFeatures
-from shared.job import Job, Source, features_name
+from shared.job import Job, Recording, Source, features_name
 from shared.media import sound
 from shared.ports import BlobStore, Ports
 from shared.step import Report, run_step
@@ -30,18 +30,19 @@ def handle(message: Message, ports: Ports) -> None:
 def _listen(ports: Ports, job: Job, step: str, report: Report) -> Mapping[str, Any]:
     started_s = time.monotonic()
     with ThreadPoolExecutor(1, "digest") as pool:  # with a reader of its own: neither waits for what the other fetches
-        digest = pool.submit(_sha256, ports.blobs, job.source)
-        features = _heard(ports.blobs, job, report)
+        digest = pool.submit(_sha256, ports.blobs, job.recording(step).source)
+        features = _heard(ports.blobs, job.recording(step), report)
     name = features_name(job, step)
     ports.blobs.create(ports.settings.features_bucket, name, features.to_bytes(), "application/octet-stream")
     return {"object": name, "sha256": digest.result(), "seconds": round(time.monotonic() - started_s, 3)}
 
 
-def _heard(blobs: BlobStore, job: Job, report: Report) -> AudioFeatures:
-    with blobs.open(job.source) as file:
-        samples = sound(file, SAMPLE_RATE_HZ, job.media["duration_s"])
+def _heard(blobs: BlobStore, recording: Recording, report: Report) -> AudioFeatures:
+    media = recording.media
+    with blobs.open(recording.source) as file:
+        samples = sound(file, SAMPLE_RATE_HZ, media["duration_s"])
     report(0.5)
-    return extract(samples, SAMPLE_RATE_HZ, job.media["rate_hz"], job.media["duration_s"])
+    return extract(samples, SAMPLE_RATE_HZ, media["rate_hz"], media["duration_s"])
 
 
 def _sha256(blobs: BlobStore, source: Source) -> str:

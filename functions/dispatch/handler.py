@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping
 
 from shared.backlog import ensure_execution
-from shared.errors import BadMessage, NobodyFound
+from shared.errors import BadMessage, NobodyFound, PermanentError, TeacherUnseen
 from shared.events import FeaturesReady, Message
-from shared.job import BACKLOG, Failure, Job, State, Step, StepState
+from shared.job import BACKLOG, POSE, TEACHER, Failure, Job, State, Step, StepState
 from shared.logs import bound
 from shared.ports import Ports
 
@@ -36,12 +36,17 @@ def _gathered(job: Job, ports: Ports) -> Job:
     if len(done) < len(job.plan):
         ports.jobs.offer(job.id, lambda now: now.extracted(len(done) / len(job.plan)))
         return job
-    if _detected_share(job, steps) < MIN_DETECTED_SHARE:
-        failure = Failure.of(NobodyFound())
+    if (nobody := _nobody(job, steps)) is not None:
+        failure = Failure.of(nobody)
         return ports.jobs.update(job.id, lambda now: now.failed(failure))
     return ports.jobs.update(job.id, Job.sealed)
 
 
-def _detected_share(job: Job, steps: Mapping[str, Step]) -> float:
-    poses = [steps[name].output for name in job.plan if name.startswith("pose")]
-    return sum(pose["detected"] for pose in poses) / max(1, sum(pose["samples"] for pose in poses))
+def _nobody(job: Job, steps: Mapping[str, Step]) -> PermanentError | None:
+    """What to say where nobody is to be seen in one of the job's videos."""
+    for whose, nobody in ((POSE, NobodyFound()), (TEACHER + POSE, TeacherUnseen())):
+        poses = [steps[name].output for name in job.plan if name.startswith(whose)]
+        detected, samples = (sum(pose[count] for pose in poses) for count in ("detected", "samples"))
+        if poses and detected < MIN_DETECTED_SHARE * max(1, samples):
+            return nobody
+    return None

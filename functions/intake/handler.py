@@ -1,24 +1,25 @@
 """An upload becomes a job: look at it, plan its steps, ask for them.
 
-Nothing is leased here: looking is cheap, the plan depends on the upload alone, and asking twice for
+Nothing is leased here: looking is cheap, only the first plan of a job counts, and asking twice for
 a step is harmless. So an upload told of twice, or a crash at any line, heals by delivery.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from functions.intake.options import OPTIONS, read_options
 from shared.config import Settings
 from shared.errors import (
     BadMessage,
     BadOption,
     EmptyFile,
     NoPicture,
+    NoTeacher,
     NotFound,
     PermanentError,
     SourceGone,
@@ -26,7 +27,7 @@ from shared.errors import (
     TooLong,
 )
 from shared.events import Message, StepRequested, UploadFinalized
-from shared.job import Failure, Job, Source, State
+from shared.job import AUDIO, JOB_ID, POSE, TEACHER, Failure, Job, Kind, Recording, Source, State
 from shared.logs import bound
 from shared.media import Media, VideoStream, probe
 from shared.ports import Ports
@@ -63,34 +64,38 @@ def _received(message: UploadFinalized, ports: Ports) -> Job:
         source=source,
         created_at=now,
         expire_at=now + timedelta(days=ports.settings.keep_days),
-        options={name: message.metadata[name] for name in OPTIONS if name in message.metadata},
+        options={name: message.metadata[name] for name in OPTIONS[source.kind] if name in message.metadata},
     )
 
 
 def _planned(job: Job, ports: Ports) -> Job:
     """The job with its plan; or FAILED, where the upload is nothing that we can work on."""
     try:
-        options = read_options(job.options)
-        media = _looked_at(job, ports)
-        rate_hz = ports.settings.rate_hz or media_rate_hz(media)
-        facts, plan = _facts(media, rate_hz), plan_steps(media.duration_s, rate_hz, ports.settings.max_shards)
+        options = read_options(job.kind, job.options)
+        media = _looked_at(job.source, ports)
+        plan, teacher = plan_steps(media, ports.settings.max_shards), None
+        if job.kind is Kind.COMPARE:
+            teacher = teacher_of(options, ports)
+            plan |= {} if teacher.job else _named(TEACHER, plan_steps(teacher.media, ports.settings.max_shards))
     except PermanentError as error:
         log.warning("not accepted: %s: %s", error.code, error.message)
         failure = Failure.of(error)
         # Another delivery may have found it good, and come further: a late one must not undo that.
         return ports.jobs.update(job.id, lambda now: now.failed(failure) if now.state is State.RECEIVED else now)
-    return ports.jobs.update(job.id, lambda now: now.planned(plan, facts, options))
+    return ports.jobs.update(job.id, lambda now: now.planned(plan, media, options, teacher))
 
 
-def _looked_at(job: Job, ports: Ports) -> Media:
-    size = job.source.size or _stored_size(job.source, ports)
+def _looked_at(source: Source, ports: Ports) -> dict[str, Any]:
+    """What there is to know of a video. Raises PermanentError where it is none that we can work on."""
+    size = source.size or _stored_size(source, ports)
     if size == 0:
         raise EmptyFile
     if size > ports.settings.max_bytes:
         raise TooLarge(f"The file is larger than {ports.settings.max_bytes / 1e9:.1f} GB. Please upload a smaller one.")
-    with ports.blobs.open(job.source) as file:
-        media = probe(file)
-    return _accepted(media, ports.settings)
+    with ports.blobs.open(source) as file:
+        media = _accepted(probe(file), ports.settings)
+    rate_hz = ports.settings.rate_hz or media_rate_hz(media)
+    return {**asdict(media), "rate_hz": rate_hz, "samples": max(1, sample_count(media.duration_s, rate_hz))}
 
 
 def _stored_size(source: Source, ports: Ports) -> int:
@@ -115,6 +120,54 @@ def _accepted(media: Media, settings: Settings) -> Media:
     return media
 
 
+def teacher_of(options: Mapping[str, float | str], ports: Ports) -> Recording:
+    """The video that ``options["teacher"]`` names: by an earlier job's id, or by its own name in the uploads bucket.
+
+    Where a job that is done has its features, these serve again. Raises BadOption without a name, NoTeacher, and
+    what is wrong with the video.
+    """
+    name = str(options.get("teacher", ""))
+    if not name:
+        raise BadOption("A comparison needs the option teacher: the id of an earlier job, or the name of a video.")
+    job, source = _named_teacher(name, ports)
+    if job and _has_features(job, ports):
+        return Recording(job.source, job.media, job.id)
+    try:
+        return Recording(source, _looked_at(source, ports))
+    except SourceGone as error:
+        raise NoTeacher from error
+    except PermanentError as error:
+        raise type(error)(f"The teacher's video cannot be used. {error.message}") from error
+
+
+def _named_teacher(name: str, ports: Ports) -> tuple[Job | None, Source]:
+    """The job of a video, if there is one, and the video. Raises NoTeacher."""
+    try:
+        if JOB_ID.fullmatch(name):
+            job = ports.jobs.get(name)
+            return job, job.source
+        source = ports.blobs.stat(ports.settings.uploads_bucket, name).source
+    except NotFound as error:
+        raise NoTeacher from error
+    try:
+        return ports.jobs.get(source.job_id), source
+    except NotFound:
+        return None, source
+
+
+def _has_features(job: Job, ports: Ports) -> bool:
+    """Whether this release did the job, and what its steps left is still there."""
+    if job.state is not State.DONE or job.id != job.source.job_id:
+        return False
+    steps = ports.jobs.steps(job.id)
+    try:
+        for name in job.own_steps:
+            ports.blobs.stat(ports.settings.features_bucket, steps[name].output["object"])
+    except (KeyError, NotFound):
+        return False
+    return True
+
+
 def _spoken(seconds: float) -> str:
     return f"{seconds / 60:.3g} minutes" if seconds >= 120 else f"{seconds:.3g} seconds"
 
@@ -125,48 +178,18 @@ def media_rate_hz(media: Media) -> float:
     return min(max(media.video.frame_rate_hz, MIN_RATE_HZ), MAX_RATE_HZ)
 
 
-def plan_steps(duration_s: float, rate_hz: float, max_shards: int) -> dict[str, dict[str, int]]:
+def plan_steps(media: Mapping[str, Any], max_shards: int) -> dict[str, dict[str, int]]:
     """The sound in one step, the poses in as many as are worth their start."""
-    spans = shards(max(1, sample_count(duration_s, rate_hz)), rate_hz, chunk_s=CHUNK_S, max_shards=max_shards)
-    poses = {f"pose-{i:02d}": {"start": span.start, "stop": span.stop} for i, span in enumerate(spans)}
-    return {"audio": {}, **poses}
+    spans = shards(media["samples"], media["rate_hz"], chunk_s=CHUNK_S, max_shards=max_shards)
+    poses = {f"{POSE}-{i:02d}": {"start": span.start, "stop": span.stop} for i, span in enumerate(spans)}
+    return {AUDIO: {}, **poses}
 
 
-def _facts(media: Media, rate_hz: float) -> dict[str, Any]:
-    return {**asdict(media), "rate_hz": rate_hz, "samples": max(1, sample_count(media.duration_s, rate_hz))}
+def _named(prefix: str, plan: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return {prefix + step: work for step, work in plan.items()}
 
 
 def _request_steps(job: Job, ports: Ports) -> None:
     if job.state is State.EXTRACTING:
         for step in job.plan:
             ports.bus.publish(StepRequested(job.id, step))
-
-
-def _within(low: int, high: int, read: Callable[[str], float], what: str) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        with suppress(ValueError):
-            if low <= (value := read(text)) <= high:
-                return value
-        raise ValueError(f"it must be {what} from {low} to {high}")
-
-    return parse
-
-
-OPTIONS: Mapping[str, Callable[[str], float | str]] = {
-    "min_probability": _within(0, 1, float, "a number"),
-    "min_counts": _within(1, 32, int, "a whole number"),
-}
-"""What an upload's metadata may ask for, beside its owner. What else stands there (the phone's notes) is
-left alone. The job keeps what was asked, so that nothing is lost where its upload is told of again."""
-
-
-def read_options(asked: Mapping[str, float | str]) -> dict[str, float | str]:
-    """Raises BadOption."""
-    return {name: _option(name, str(text)) for name, text in asked.items()}
-
-
-def _option(name: str, text: str) -> float | str:
-    try:
-        return OPTIONS[name](text)
-    except ValueError as error:
-        raise BadOption(f"The option {name} cannot be {text!r}: {error}.") from error

@@ -1,4 +1,4 @@
-"""A step ``pose-NN``: one shard of a job's upload becomes pose features."""
+"""A step ``pose-NN``: one shard of a job's video becomes pose features."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def _watch(ports: Ports, job: Job, step: str, report: Report) -> Mapping[str, An
 
 
 def _seen(ports: Ports, job: Job, step: str, report: Report) -> PoseFeatures:
-    span, settings = job.plan[step], ports.settings
+    span, recording, settings = job.plan[step], job.recording(step), ports.settings
     return extract(
-        lambda: ports.blobs.open(job.source),
+        lambda: ports.blobs.open(recording.source),
         model(settings.pose_model or None, Path(settings.cache) if settings.cache else None),
-        job.media["rate_hz"],
+        recording.media["rate_hz"],
         SampleSpan(span["start"], span["stop"]),
-        count=job.media["samples"],
+        count=recording.media["samples"],
         report=report,
     )

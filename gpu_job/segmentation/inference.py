@@ -11,7 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
+from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
+from gpu_job.recordings import described, extracted
 from gpu_job.segmentation.labels import UNSEEN
 from gpu_job.segmentation.moves import Move, Options, Segmentation
 from gpu_job.segmentation.performance import Performance
@@ -19,8 +21,7 @@ from gpu_job.segmentation.report import clip_name, curves_npz, result
 from gpu_job.segmentation.segmenting import segment_batch
 from gpu_job.segmentation.timeline_picture import timeline_png
 from shared.errors import DamagedFile
-from shared.features import AudioFeatures, PoseFeatures
-from shared.job import Job, Step, results_name
+from shared.job import POSE, Job, Step
 from shared.media import cut
 from shared.ports import Ports
 
@@ -56,18 +57,9 @@ class Answer:
 class SegmentInference:
     def load(self, job: Job, steps: Mapping[str, Step], ports: Ports) -> Loaded:
         """Raises NobodyFound, BadOption."""
-
-        def features(step: str) -> bytes:
-            return ports.blobs.read(ports.settings.features_bucket, steps[step].output["object"])
-
-        poses = [name for name in job.plan if name.startswith("pose")]
-        pose = PoseFeatures.joined([PoseFeatures.from_bytes(features(name)) for name in poses])
-        return Loaded(
-            Performance(pose.smoothed(), AudioFeatures.from_bytes(features("audio"))),
-            Options.read(job.options),
-            steps["audio"].output["sha256"],
-            {"audio": steps["audio"].output["seconds"], "pose": sum(steps[name].output["seconds"] for name in poses)},
-        )
+        found = extracted(job.own_steps, steps, ports)
+        performance = Performance(found.pose.smoothed(), found.audio)
+        return Loaded(performance, Options.read(job.options), found.sha256, found.seconds)
 
     def infer(self, loaded: Sequence[Loaded]) -> Sequence[Answer]:
         started_s = time.monotonic()
@@ -77,36 +69,21 @@ class SegmentInference:
 
     def record(self, job: Job, loaded: Loaded, answer: Answer, ports: Ports) -> Mapping[str, Any]:
         segmentation, pose = answer.segmentation, loaded.performance.pose
-        keep = _Keeper(job, ports)
+        keep = Keeper(job, ports)
         started_s = time.monotonic()
         clips, lost = _clips(job, segmentation, keep, ports)
         keep("timeline.png", timeline_png(segmentation, pose), "image/png")
         keep("curves.npz", curves_npz(segmentation), "application/octet-stream")
         timings_s = {**loaded.seconds, "infer": answer.seconds, "record": round(time.monotonic() - started_s, 3)}
         told = replace(segmentation, warnings=(*segmentation.warnings, *lost))
-        full = result(told, pose, source=_source(job, loaded.sha256), timings_s=timings_s)
+        full = result(told, pose, source=described(job.recording(POSE), loaded.sha256), timings_s=timings_s)
         full["moves"] = [{**move, **clip} for move, clip in zip(full["moves"], clips, strict=True)]
         keep("result.json", json.dumps(full, indent=1, allow_nan=False).encode(), "application/json")
         return _summary(full, keep.objects)
 
 
-class _Keeper:
-    """Writes a job's results, each once, and notes what they are called."""
-
-    def __init__(self, job: Job, ports: Ports) -> None:
-        self._job = job
-        self._ports = ports
-        self.objects: dict[str, str] = {"folder": results_name(job, "")}
-
-    def __call__(self, name: str, content: bytes | Path, content_type: str) -> None:
-        full_name = results_name(self._job, name)
-        self._ports.blobs.create(self._ports.settings.results_bucket, full_name, content, content_type)
-        if "/" not in name:
-            self.objects[name.partition(".")[0]] = full_name
-
-
 def _clips(
-    job: Job, segmentation: Segmentation, keep: _Keeper, ports: Ports
+    job: Job, segmentation: Segmentation, keep: Keeper, ports: Ports
 ) -> tuple[list[Mapping[str, Any]], list[Notice]]:
     """For each move its clip, and where in the video that starts; and what to tell of those that are missing."""
     with TemporaryDirectory() as folder, ports.blobs.open(job.source) as video:
@@ -121,7 +98,7 @@ def _clips(
     return clips, [CLIPS_MISSING] if missing else []
 
 
-def _clip(video: BinaryIO, number: int, move: Move, path: Path, keep: _Keeper) -> Mapping[str, Any]:
+def _clip(video: BinaryIO, number: int, move: Move, path: Path, keep: Keeper) -> Mapping[str, Any]:
     """Copied packets start at a key frame, up to a second before the move: hence ``clip_start_s``."""
     try:
         written = cut(video, move.segment, path)
@@ -131,21 +108,6 @@ def _clip(video: BinaryIO, number: int, move: Move, path: Path, keep: _Keeper) -
     name = f"moves/{clip_name(number, move)}"
     keep(name, path, "video/mp4")
     return {"clip": name, "clip_start_s": round(written.start_s, 3)}
-
-
-def _source(job: Job, sha256: str) -> dict[str, Any]:
-    video = job.media["video"]
-    audio = job.media["audio"]
-    return {
-        "name": job.source.name.rpartition("/")[2],
-        "sha256": sha256,
-        "container": job.media["container"],
-        "codecs": {"video": video["codec"], "audio": audio and audio["codec"]},
-        "width": video["width"],
-        "height": video["height"],
-        "rotation": video["rotation"],
-        "duration_s": job.media["duration_s"],
-    }
 
 
 def _summary(full: Mapping[str, Any], objects: Mapping[str, str]) -> dict[str, Any]:

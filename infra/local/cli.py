@@ -10,10 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.errors import DanceBitsError, MissingTool
+from shared.errors import BadOption, DanceBitsError, MissingTool
+from shared.job import Kind
 
 LEAST_SECONDS, MOST_SECONDS = 2, 900
 """Of a sample: a bar at any tempo; and what the service takes."""
+WISHES = frozenset({"min_probability", "min_counts", "teacher"})
+"""Arguments that become options of a job."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _demo_command(commands.add_parser("demo", help="draw a dancer, run the chain on it, compare with the truth"))
     _segment_command(commands.add_parser("segment", help="cut a video into its moves, in this process"))
+    _compare_command(commands.add_parser("compare", help="hold a student's dance against a teacher's, in this process"))
     _up_command(commands.add_parser("up", help="run the whole system on this machine, on emulators"))
     _upload_command(commands.add_parser("upload", help="upload a video to the running system"))
     _watch_command(commands.add_parser("watch", help="watch a job of the running system until it is settled"))
@@ -59,6 +63,15 @@ def _segment_command(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_segment, extra="oneshot")
 
 
+def _compare_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("student", help="a file, or s3://bucket/name")
+    parser.add_argument("teacher", help="the same dance as it should be: a file, or s3://bucket/name")
+    parser.add_argument(
+        "--out", type=Path, default=Path("dancebits-comparison"), help="folder for the result (%(default)s)"
+    )
+    parser.set_defaults(run=_compare, extra="oneshot")
+
+
 def _up_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="where it keeps its state (%(default)s)")
     parser.set_defaults(run=_up, extra="local")
@@ -68,6 +81,9 @@ def _upload_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the video")
     parser.add_argument("--owner", default="me", help="whose job it is (%(default)s)")
     parser.add_argument("--watch", action="store_true", help="then watch the job")
+    parser.add_argument(
+        "--teacher", metavar="JOB", help="compare it with the video of this job, or of this name in the bucket"
+    )
     parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="that of `dancebits up` (%(default)s)")
     _add_options(parser)
     parser.set_defaults(run=_upload, extra="local")
@@ -99,14 +115,15 @@ def _seed(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
 
 
-def _options(chosen: argparse.Namespace) -> dict[str, str]:
+def _options(chosen: argparse.Namespace, kind: Kind = Kind.SEGMENT) -> dict[str, str]:
     """What was asked for, as metadata of an upload. Raises BadOption, before anything is uploaded."""
-    from functions.intake.handler import read_options
+    from functions.intake.options import OPTIONS, read_options
 
-    named = {"min_probability": chosen.min_probability, "min_counts": chosen.min_counts}
-    options = {name: value for name, value in named.items() if value is not None}
-    read_options(options)
-    return options
+    given = {name: value for name, value in vars(chosen).items() if name in WISHES and value is not None}
+    if misplaced := sorted(given.keys() - OPTIONS[kind].keys()):
+        raise BadOption(f"The option {misplaced[0]} is none of a job of kind {kind}.")
+    read_options(kind, given)
+    return given
 
 
 # Each command imports what it needs: `dancebits up` must not wait for torch.
@@ -123,9 +140,19 @@ def _segment(chosen: argparse.Namespace) -> int:
     from infra.local.processes import ended_by_signals
 
     options = _options(chosen)
-    clip = oneshot.s3_clip(chosen.video) if chosen.video.startswith("s3://") else oneshot.local_clip(Path(chosen.video))
+    clip = oneshot.clip_at(chosen.video)
     with ended_by_signals(), show.progress() as watch:
         job = oneshot.run(clip, chosen.out, options, os.environ, watch)
+    return show.outcome(job, chosen.out)
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    from infra.local import oneshot, show
+    from infra.local.processes import ended_by_signals
+
+    student, teacher = oneshot.clip_at(chosen.student), oneshot.clip_at(chosen.teacher)
+    with ended_by_signals(), show.progress() as watch:
+        job = oneshot.run(student, chosen.out, {}, os.environ, watch, teacher)
     return show.outcome(job, chosen.out)
 
 
@@ -138,7 +165,8 @@ def _up(chosen: argparse.Namespace) -> int:
 def _upload(chosen: argparse.Namespace) -> int:
     from infra.local import client
 
-    job_id = client.upload(chosen.file, chosen.owner, _options(chosen), chosen.state)
+    kind = Kind.COMPARE if chosen.teacher else Kind.SEGMENT
+    job_id = client.upload(chosen.file, chosen.owner, kind, _options(chosen, kind), chosen.state)
     print(job_id)
     return client.watch(job_id, chosen.state, is_new=True) if chosen.watch else 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mimetypes
 import os
-import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,22 +17,23 @@ from infra.local import show
 from infra.local.system import Address
 from shared.errors import DanceBitsError, NotFound
 from shared.gcp import connect
-from shared.job import Job, Source
+from shared.job import FOLDER_OF, JOB_ID, Job, Kind, Source
 from shared.ports import JobStore
 
-JOB_ID = "[0-9a-f]{32}"
 LOOK_AFTER_S = 1.0
 
 
-def upload(file: Path, owner: str, options: Mapping[str, str], state: Path) -> str:
-    """Upload a video, with its owner and options as metadata; the id of the job that it starts.
+def upload(file: Path, owner: str, kind: Kind, options: Mapping[str, str], state: Path) -> str:
+    """Upload a video, with its owner and options as metadata; the id of the job of that kind that it starts.
 
     Raises NotFound where there is no file, or no system with that state.
     """
     if not file.is_file():
         raise NotFound(f"There is no file {file}.")
     address = _address(state)
-    blob = storage.Client(project=address.settings.project).bucket(address.settings.uploads_bucket).blob(_name(file))
+    blob = (
+        storage.Client(project=address.settings.project).bucket(address.settings.uploads_bucket).blob(_name(file, kind))
+    )
     blob.metadata = {"owner": owner, **options}
     blob.upload_from_filename(file, content_type=mimetypes.guess_type(file)[0] or "application/octet-stream")
     assert blob.name
@@ -47,7 +47,7 @@ def watch(job_id: str, state: Path, *, is_new: bool = False) -> int:
     Raises NotFound where there is no such job, unless it ``is_new``: then it is waited for.
     """
     ports = connect(_address(state).settings)
-    if not re.fullmatch(JOB_ID, job_id):
+    if not JOB_ID.fullmatch(job_id):
         raise NotFound(f"{job_id!r} is no job: the name of one has 32 hexadecimal digits")
     if not is_new:
         ports.jobs.get(job_id)
@@ -58,7 +58,7 @@ def watch(job_id: str, state: Path, *, is_new: bool = False) -> int:
     assert job
     status = show.outcome(job)
     if folder := job.result.get("objects", {}).get("folder"):
-        show.say(f"In the bucket {ports.settings.results_bucket}, under {folder}: result.json, timeline.png, moves/ …")
+        show.say(f"In the bucket {ports.settings.results_bucket}, under {folder}: {show.FILES[job.kind]}")
     return status
 
 
@@ -96,6 +96,6 @@ def _address(state: Path) -> Address:
     return address
 
 
-def _name(file: Path) -> str:
+def _name(file: Path, kind: Kind) -> str:
     """A new one each time: two dancers' files of one name are two uploads, and neither overwrites the other."""
-    return f"videos/{uuid.uuid4().hex}/{file.name}"
+    return f"{FOLDER_OF[kind]}/{uuid.uuid4().hex}/{file.name}"

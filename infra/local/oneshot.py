@@ -19,7 +19,7 @@ from gpu_job.worker import Inference, Worker
 from shared.config import Settings
 from shared.errors import NotFound, PermanentError
 from shared.events import Message, Topic, UploadFinalized
-from shared.job import Job, State, Step, results_name
+from shared.job import FOLDER_OF, Job, Kind, Source, State, Step, results_name
 from shared.memory import MemoryPorts, memory_ports
 from shared.ports import Ports
 
@@ -30,7 +30,12 @@ HANDLERS: Mapping[Topic, Callable[[Message, Ports], None]] = {
     Topic.FEATURES: dispatch,
 }
 
-OUR_CLIP = re.compile(r"\d{2,}_[A-Za-z0-9-]+\.mp4")
+OUR_FILES = ("result.json", "curves.npz", "timeline.png", "report.html", "overlay.mp4")
+OUR_FOLDERS: Mapping[str, re.Pattern[str]] = {
+    "moves": re.compile(r"\d{2,}_[A-Za-z0-9-]+\.mp4"),
+    "moments": re.compile(r"[a-z]+_\d+\.png"),
+}
+"""What a run leaves, and what the files in its folders are called."""
 
 SETTINGS: Mapping[str, str] = {
     "DANCEBITS_PROJECT": "local",
@@ -41,6 +46,10 @@ SETTINGS: Mapping[str, str] = {
 """Names for what has no name outside this process; the environment may set everything else."""
 
 
+LENT = "lent"
+"""The folder of videos that a job works on beside the upload; it asks for no job of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A video to be worked on, wherever it lies."""
@@ -48,6 +57,11 @@ class Clip:
     name: str
     size: int
     open: Callable[[], BinaryIO]
+
+
+def clip_at(place: str) -> Clip:
+    """The clip that a path or an address ``s3://bucket/name`` names. Raises NotFound, BadOption."""
+    return s3_clip(place) if place.startswith("s3://") else local_clip(Path(place))
 
 
 def local_clip(path: Path) -> Clip:
@@ -73,18 +87,19 @@ def run(
     options: Mapping[str, str],
     environment: Mapping[str, str],
     watch: Callable[[Job], object],
+    teacher: Clip | None = None,
 ) -> Job:
     """Take one clip through the chain; the settled job. Its results are files in ``out``, in place of those of
     an earlier run; a job that fails leaves these alone.
 
-    ``watch`` is called with every state of the job, from another thread.
+    ``watch`` is called with every state of the job, from another thread. With a ``teacher`` the clip is compared.
     """
     settings = settings_of(environment)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out, prefix=".working-") as folder:
         ports = memory_ports(settings, folders={settings.results_bucket: Path(folder)})
-        job = work(clip, options, ports, watch)
+        job = work(clip, options, ports, watch, teacher)
         if job.state is State.DONE:
             _clear(out)
             _keep(Path(folder) / results_name(job, ""), out)
@@ -98,14 +113,26 @@ def settings_of(environment: Mapping[str, str]) -> Settings:
     return Settings.read({**SETTINGS, **environment})
 
 
-def work(clip: Clip, options: Mapping[str, str], ports: MemoryPorts, watch: Callable[[Job], object]) -> Job:
+def work(
+    clip: Clip,
+    options: Mapping[str, str],
+    ports: MemoryPorts,
+    watch: Callable[[Job], object],
+    teacher: Clip | None = None,
+) -> Job:
     """Take one clip through the chain; the settled job, whose features and results are in the ports' buckets."""
-    source = ports.blobs.mount(ports.settings.uploads_bucket, f"videos/{clip.name}", clip.open, clip.size)
-    upload = UploadFinalized(source, options)
+    folder = FOLDER_OF[Kind.COMPARE if teacher else Kind.SEGMENT]
+    if teacher:
+        options = {**options, "teacher": _mounted(teacher, LENT, ports).name}
+    upload = UploadFinalized(_mounted(clip, folder, ports), options)
     with _watched(ports, upload.job_id, watch):
         ports.bus.publish(upload)
         _deliver_all(ports)
     return ports.jobs.get(upload.job_id)
+
+
+def _mounted(clip: Clip, folder: str, ports: MemoryPorts) -> Source:
+    return ports.blobs.mount(ports.settings.uploads_bucket, f"{folder}/{clip.name}", clip.open, clip.size)
 
 
 def _deliver_all(ports: MemoryPorts) -> None:
@@ -144,11 +171,12 @@ def _clear(out: Path) -> None:
     """Take away what an earlier run left, and nothing else."""
     if not (out / "result.json").is_file():
         return
-    for name in ("result.json", "curves.npz", "timeline.png"):
+    for name in OUR_FILES:
         (out / name).unlink(missing_ok=True)
-    for path in (out / "moves").glob("*.mp4"):
-        if OUR_CLIP.fullmatch(path.name):
-            path.unlink()
+    for folder, ours in OUR_FOLDERS.items():
+        for path in (out / folder).glob("*"):
+            if ours.fullmatch(path.name):
+                path.unlink()
 
 
 def _keep(results: Path, out: Path) -> None:

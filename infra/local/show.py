@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from shared.job import Job, State
+from shared.job import Job, Kind, State
 
 console = Console()
 
@@ -37,11 +37,12 @@ def outcome(job: Job, out: Path | None = None) -> int:
         sentence = job.error.message if job.error else job.stage
         say(f"[red]{job.error.code if job.error else job.state}[/red]: {escape(sentence)}")
         return 1
-    console.print(moves_table(job.result["moves"]))
+    for table in TABLES[job.kind](job.result):
+        console.print(table)
     for notice in job.result.get("warnings", ()):
         say(f"[yellow]{notice['code']}[/yellow]: {escape(notice['message'])}")
     if out:
-        say(f"In {escape(str(out))}: result.json, timeline.png, curves.npz, moves/")
+        say(f"In {escape(str(out))}: {FILES[job.kind]}")
     return 0
 
 
@@ -60,3 +61,50 @@ def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
         times = f"{move['start_s']:.2f} s", f"{move['end_s']:.2f} s"
         table.add_row(str(number), *times, counts, move["label"], f"{move['confidence']:.0%}")
     return table
+
+
+def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:
+    """How near each dancer was: on the whole, limb by limb and move by move."""
+    for dancer in result["dancers"]:
+        yield _grades_table(dancer)
+        if dancer["moves"]:
+            yield _moves_graded(dancer["moves"])
+
+
+def _grades_table(dancer: Mapping[str, Any]) -> Table:
+    low, high = dancer["interval"] or (None, None)
+    title = f"{_points(dancer['score'])} of 100" + (f", between {low:.0f} and {high:.0f}" if low is not None else "")
+    table = Table("part", "score", "seen", title=title)
+    for limb, grade in dancer["limbs"].items():
+        table.add_row(limb.replace("_", " "), _points(grade["score"]), f"{grade['seen']:.0%}")
+    table.add_row("timing", _late(dancer["lateness"]), "")
+    return table
+
+
+def _moves_graded(moves: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("move", "in the teacher's", "counts", "score", "timing", title="Move by move")
+    for move in moves:
+        counts = "–" if move["counts"] is None else f"{move['counts']:g}"
+        at = f"{move['teacher_start_s']:.2f} s"
+        table.add_row(move["label"], at, counts, _points(move["score"]), _late(move["lateness"]))
+    return table
+
+
+def _points(score: float | None) -> str:
+    return "too little seen" if score is None else f"{score:.0f}"
+
+
+def _late(lateness: Mapping[str, float] | None) -> str:
+    if lateness is None:
+        return "–"
+    return f"{abs(lateness['ms']):.0f} ms {'late' if lateness['ms'] > 0 else 'early'}"
+
+
+TABLES: Mapping[Kind, Callable[[Mapping[str, Any]], Iterable[Table]]] = {
+    Kind.SEGMENT: lambda result: [moves_table(result["moves"])],
+    Kind.COMPARE: comparison_tables,
+}
+FILES: Mapping[Kind, str] = {
+    Kind.SEGMENT: "result.json, timeline.png, curves.npz, moves/",
+    Kind.COMPARE: "report.html, overlay.mp4, result.json, curves.npz, moments/",
+}

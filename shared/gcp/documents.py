@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.errors import TransientError
-from shared.job import SCHEMA, Failure, Job, Kind, Source, State, Step, StepState
+from shared.job import SCHEMA, Failure, Job, Kind, Recording, Source, State, Step, StepState
 
 Document = Mapping[str, Any]
 
@@ -23,6 +23,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "kind": str(job.kind),
         "owner": job.owner,
         "source": _source_document(job.source),
+        "teacher": _recording_document(job.teacher),
         "options": plain(job.options),
         "state": str(job.state),
         "stage": job.stage,
@@ -47,6 +48,7 @@ def job_of(job_id: str, document: Document) -> Job:
         kind=kind,
         owner=document["owner"],
         source=_source_of(document["source"]),
+        teacher=_recording_of(document.get("teacher")),
         options=document["options"],
         state=state,
         stage=document["stage"],
@@ -128,6 +130,20 @@ def _source_of(document: Document) -> Source:
     return Source(
         document["bucket"], document["name"], document["generation"], document["size"], document["contentType"]
     )
+
+
+def _recording_document(recording: Recording | None) -> dict[str, Any] | None:
+    if recording is None:
+        return None
+    return {
+        "source": _source_document(recording.source),
+        "media": plain(recording.media),
+        "job": recording.job,
+    }
+
+
+def _recording_of(document: Document | None) -> Recording | None:
+    return Recording(_source_of(document["source"]), document["media"], document["job"]) if document else None
 
 
 def _failure_document(failure: Failure | None) -> dict[str, str] | None:

@@ -1,5 +1,7 @@
 """Word of features seals a job once all are there, and sees that an execution comes; heard twice or too early too."""
 
+from dataclasses import replace
+
 import pytest
 
 from functions.dispatch.handler import handle
@@ -115,3 +117,23 @@ def test_another_kind_of_message_is_bad(ports):
 
 def _unavailable(*_):
     raise Unavailable
+
+
+# A comparison
+
+
+@pytest.mark.parametrize(("student", "teacher", "code"), [(0, 100, "NOBODY_FOUND"), (100, 0, "TEACHER_UNSEEN")])
+def test_in_both_videos_of_a_comparison_somebody_must_be_seen(ports, student, teacher, code):
+    span = {"start": 0, "stop": 150}
+    job = extracting(ports, plan={"audio": {}, "pose-00": span, "teacher-audio": {}, "teacher-pose-00": span})
+    finish_steps(ports, job, detected=student)
+    output = {"samples": 150, "detected": teacher}
+    ports.jobs.update_step(job.id, "teacher-pose-00", lambda step: replace(step, output=output))
+    told(ports, job)
+    assert failure(ports, job.id) == code
+
+
+def test_a_comparison_whose_teacher_was_seen_before_looks_at_the_student_alone(ports):
+    job = extracting(ports)
+    finish_steps(ports, job)
+    assert told(ports, job).state is State.READY

@@ -7,8 +7,8 @@ import pytest
 
 from functions.intake.handler import handle, plan_steps
 from shared.errors import BadMessage, Unavailable
-from shared.events import StepRequested, Tick, UploadFinalized
-from shared.job import Job, Source, State
+from shared.events import StepRequested, Tick, Topic, UploadFinalized
+from shared.job import Job, Kind, Recording, Source, State, Step, StepState, features_name
 from shared.memory import MemoryPorts
 from tests.functions.support import SETTINGS, Clock, failure, new_ports, published
 from tests.shared.media_files import Recipe, write
@@ -67,7 +67,7 @@ def test_a_notification_without_a_size_is_looked_up(ports, video):
 
 
 def test_a_long_video_has_as_many_shards_as_may_be_and_they_tile_it():
-    plan = plan_steps(900.0, 15.0, max_shards=8)
+    plan = plan_steps({"samples": 13_500, "rate_hz": 15.0}, max_shards=8)
     assert list(plan) == ["audio", *(f"pose-{i:02d}" for i in range(8))]
     spans = [plan[step] for step in plan if step != "audio"]
     assert [span["start"] for span in spans] == [0, *(span["stop"] for span in spans[:-1])]
@@ -157,6 +157,91 @@ def test_an_upload_that_was_replaced(ports, video, size):
 def test_another_kind_of_message_is_bad(ports):
     with pytest.raises(BadMessage):
         handle(Tick(), ports)
+
+
+# A comparison
+
+
+def compared(ports: MemoryPorts, content: bytes, **metadata: str) -> Job:
+    return taken_in(ports, upload(ports, content, name="compare/me.mp4", **metadata))
+
+
+@pytest.fixture
+def taught(ports, video) -> Source:
+    """A teacher's video that lies in the bucket and was never a job."""
+    return ports.blobs.put("uploads", "lent/teacher.mp4", video)
+
+
+def test_a_comparison_works_on_both_videos(ports, video, taught):
+    job = compared(ports, video, owner="maria", teacher=taught.name)
+    assert (job.state, job.kind) == (State.EXTRACTING, Kind.COMPARE)
+    span = {"start": 0, "stop": 30}
+    assert job.plan == {"audio": {}, "pose-00": span, "teacher-audio": {}, "teacher-pose-00": span}
+    assert job.teacher == Recording(taught, job.media)
+    assert [message.topic for message in published(ports)] == [
+        Topic.AUDIO_REQUESTS, Topic.POSE_REQUESTS, Topic.AUDIO_REQUESTS, Topic.POSE_REQUESTS,
+    ]  # fmt: skip
+
+
+def test_its_steps_know_whose_video_they_work_on(ports, video, taught):
+    job = compared(ports, video, teacher=taught.name)
+    assert [job.recording(step).source.name for step in job.plan] == ["compare/me.mp4"] * 2 + [taught.name] * 2
+    assert job.own_steps == ["audio", "pose-00"]
+
+
+def done_before(ports: MemoryPorts, video: bytes) -> Job:
+    """A teacher's video that was cut into moves."""
+    job = taken_in(ports, upload(ports, video, name="videos/teacher.mp4"))
+    for name in job.plan:
+        ports.blobs.create("features", features_name(job, name), b"", "")
+        output = {"object": features_name(job, name)}
+        ports.jobs.update_step(job.id, name, lambda _, n=name, o=output: Step(n, StepState.DONE, 1, output=o))
+    published(ports)
+    return ports.jobs.update(job.id, lambda job: job.sealed().done({"moves": []}))
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_the_features_of_an_earlier_job_serve_again(ports, video, by_name):
+    before = done_before(ports, video)
+    job = compared(ports, video, teacher=before.source.name if by_name else before.id)
+    assert job.teacher == Recording(before.source, before.media, before.id)
+    assert list(job.plan) == ["audio", "pose-00"]
+
+
+def test_features_that_are_gone_are_extracted_again(ports, video):
+    before = done_before(ports, video)
+    ports.jobs.update_step(before.id, "audio", lambda step: replace(step, output={"object": "gone"}))
+    job = compared(ports, video, teacher=before.id)
+    assert job.teacher == Recording(before.source, before.media)
+    assert "teacher-audio" in job.plan
+
+
+def test_a_teacher_whose_job_is_still_at_work_is_not_waited_for(ports, video):
+    before = taken_in(ports, upload(ports, video, name="videos/teacher.mp4"))
+    assert "teacher-audio" in compared(ports, video, teacher=before.id).plan
+
+
+def test_a_comparison_without_a_teacher(ports, video):
+    assert failure(ports, compared(ports, video).id) == "BAD_OPTION"
+
+
+@pytest.mark.parametrize("name", ["videos/nobody.mp4", "0" * 32, "../../etc/passwd", "é" * 300])
+def test_a_teacher_that_is_not_there(ports, video, name):
+    assert failure(ports, compared(ports, video, teacher=name).id) == "NO_TEACHER"
+
+
+def test_a_teacher_whose_video_is_gone(ports, video):
+    before = taken_in(ports, upload(ports, video, name="videos/teacher.mp4"))
+    upload(ports, video, name="videos/teacher.mp4")
+    assert failure(ports, compared(ports, video, teacher=before.id).id) == "NO_TEACHER"
+
+
+def test_a_teachers_file_that_is_no_video_is_said_to_be_the_teachers(ports, video):
+    ports.blobs.put("uploads", "lent/text.mp4", b"no video")
+    job = compared(ports, video, teacher="lent/text.mp4")
+    assert failure(ports, job.id) == "NOT_A_VIDEO"
+    assert job.error
+    assert job.error.message.startswith("The teacher's video cannot be used.")
 
 
 # Told of twice, in pieces, late

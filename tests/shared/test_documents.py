@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import TransientError
 from shared.gcp.documents import instant, job_document, job_of, plain, step_document, step_of
-from shared.job import SCHEMA, Failure, Job, Kind, Source, State, Step, StepState
+from shared.job import SCHEMA, Failure, Job, Kind, Recording, Source, State, Step, StepState
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 JSON = st.recursive(
@@ -37,6 +37,7 @@ JOBS = st.builds(
     plan=st.dictionaries(st.text(), st.dictionaries(st.text(), st.integers())),
     error=FAILURES,
     result=MAPS,
+    teacher=st.one_of(st.none(), st.builds(Recording, SOURCES, MAPS, st.text())),
     looked_after=st.integers(0, 2**53),
     updated_at=INSTANTS,
 )
