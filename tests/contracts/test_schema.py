@@ -6,15 +6,22 @@ from typing import Any
 
 import pytest
 
-from functions.intake.handler import OPTIONS, handle
+from functions.intake.handler import handle
+from functions.intake.options import OPTIONS
+from gpu_job.comparison.inference import CompareInference
+from gpu_job.comparison.inference import Loaded as LoadedTakes
+from gpu_job.recordings import described
+from gpu_job.segmentation import segment
 from gpu_job.segmentation.inference import Loaded, SegmentInference
 from gpu_job.segmentation.moves import Options
 from gpu_job.segmentation.performance import Performance
 from shared.events import UploadFinalized
-from shared.job import Job
+from shared.gcp.documents import job_document
+from shared.job import TEACHER, Job
 from shared.memory import MemoryPorts
 from tests.contracts.schema import described_fields
 from tests.functions.support import Clock, new_ports
+from tests.gpu_job.comparison.danced import late, taken
 from tests.gpu_job.segmentation.truth import danced
 from tests.shared.media_files import Recipe, write
 
@@ -51,7 +58,7 @@ def test_media(job: Job) -> None:
 
 
 def test_options() -> None:
-    assert set(OPTIONS) == described_fields()["options"]
+    assert {name for options in OPTIONS.values() for name in options} == described_fields()["options"]
 
 
 def test_result(result: Mapping[str, Any]) -> None:
@@ -72,3 +79,43 @@ def test_objects_and_clips_are_in_the_results_bucket(ports: MemoryPorts, result:
     assert {name: full[name] for name in full.keys() & result} == {
         name: told for name, told in result.items() if name != "objects"
     }
+
+
+@pytest.fixture(scope="module")
+def comparing(ports: MemoryPorts, job: Job) -> Job:
+    """The same video, uploaded to be compared with itself."""
+    video = ports.blobs.open(job.source).read()
+    message = UploadFinalized(ports.blobs.put("uploads", "compare/me.mp4", video), {"teacher": job.source.name})
+    handle(message, ports)
+    return ports.jobs.get(message.job_id)
+
+
+@pytest.fixture(scope="module")
+def compared(ports: MemoryPorts, comparing: Job) -> Mapping[str, Any]:
+    """What a comparison leaves, of a dance to that video."""
+    teacher = taken(0, duration_s=12.0)
+    facts = {name: described(comparing.recording(step), "") for name, step in (("student", ""), ("teacher", TEACHER))}
+    moves = segment(teacher.pose, teacher.audio).moves
+    loaded = LoadedTakes(late(teacher, 2), teacher, moves, facts, {"audio": 1.0, "pose": 2.0})
+    inference = CompareInference()
+    (answer,) = inference.infer([loaded])
+    return inference.record(comparing, loaded, answer, ports)
+
+
+def test_teacher(comparing: Job) -> None:
+    document = job_document(comparing)
+    assert set(document["teacher"]) == described_fields()["teacher"]
+    assert set(document["teacher"]["media"]) == described_fields()["media"]
+
+
+def test_comparison(compared: Mapping[str, Any]) -> None:
+    assert set(compared) == described_fields()["comparison"]
+    assert [set(dancer) for dancer in compared["dancers"]] == [described_fields()["comparison.dancers"]]
+
+
+def test_the_objects_of_a_comparison_are_in_the_results_bucket(ports: MemoryPorts, compared: Mapping[str, Any]) -> None:
+    objects = dict(compared["objects"])
+    folder = objects.pop("folder")
+    pictures = [folder + moment["picture"] for moment in compared["dancers"][0]["worst"]]
+    assert set(objects) == {"result", "report", "overlay", "curves"}
+    assert all(ports.blobs.read("results", name) for name in [*objects.values(), *pictures])

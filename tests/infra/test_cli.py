@@ -60,7 +60,7 @@ class TestUsage:
         assert status == 2
         assert "COMMAND" in said
 
-    @pytest.mark.parametrize("command", ["demo", "segment", "up", "upload", "watch"])
+    @pytest.mark.parametrize("command", ["demo", "segment", "compare", "up", "upload", "watch"])
     def test_every_command_explains_itself(self, run, command):
         status, _, told = run(command, "--help")
         assert status == 0
@@ -71,6 +71,7 @@ class TestUsage:
         [
             (["dance"], "invalid choice: 'dance'"),
             (["segment", "a.mp4"], "required: --out"),
+            (["compare", "a.mp4"], "required: teacher"),
             (["demo", "--seconds", "long"], "'long' is no number from 2 to 900"),
             (["demo", "--seconds", "0"], "'0' is no number from 2 to 900"),
             (["demo", "--seconds", "nan"], "'nan' is no number from 2 to 900"),
@@ -88,6 +89,17 @@ class TestUsage:
         ended = run_apart(code, JAVA_HOME="/nowhere")("up", "--state", tmp_path)
         assert "torch" not in ended.stderr
         assert "Java" in ended.stderr or "jar" in ended.stderr
+
+
+class TestCompare:
+    def test_a_teacher_that_is_not_there(self, run, text, tmp_path):
+        status, said, _ = run("compare", text, tmp_path / "nothing.mp4", "--out", tmp_path / "out")
+        assert status == 1
+        assert said.startswith(f"dancebits: NOT_FOUND: {tmp_path / 'nothing.mp4'} does not exist")
+
+    def test_a_wish_that_is_none_of_a_comparison(self, run, text):
+        status, said, _ = run("upload", text, "--teacher", "0" * 32, "--min-counts", "4")
+        assert (status, said) == (1, "dancebits: BAD_OPTION: The option min_counts is none of a job of kind compare.")
 
 
 class TestSegment:

@@ -213,3 +213,36 @@ class TestRepetition:
         job = oneshot.run(oneshot.local_clip(tmp_path / "text.mp4"), out, {}, os.environ, watch=id)
         assert (job.state, job.error.code) == (State.FAILED, "NOT_A_VIDEO")
         assert not out.exists()
+
+
+class TestComparison:
+    @pytest.fixture(scope="class")
+    def compared(self, sample, tmp_path_factory):
+        """The files of ``dancebits compare`` of a dance with itself."""
+        out = tmp_path_factory.mktemp("compared")
+        assert cli.main(["compare", str(sample.path), str(sample.path), "--out", str(out)]) == 0
+        return out
+
+    def test_the_same_video_is_the_teacher_again(self, compared, result):
+        told = json.loads((compared / "result.json").read_text())
+        assert told["score"] >= 99
+        assert told["teacher"] == told["student"] == result["source"]
+        graded = [move["label"] for move in told["dancers"][0]["moves"]]
+        assert graded == [move["label"] for move in result["moves"]]
+
+    def test_there_are_the_files_that_the_readme_names(self, compared):
+        names = {path.name for path in compared.iterdir() if path.is_file()}
+        assert names == {"report.html", "overlay.mp4", "result.json", "curves.npz"}
+
+    def test_the_overlay_plays_and_lasts_as_long_as_both_dance(self, compared):
+        told = json.loads((compared / "result.json").read_text())
+        shown, heard = played(compared / "overlay.mp4")
+        assert shown == pytest.approx(told["teacher"]["duration_s"], abs=1.0)
+        assert heard == pytest.approx(shown, abs=0.2)
+
+    def test_a_teacher_who_is_no_video_fails_and_leaves_nothing(self, sample, tmp_path, capsys):
+        (tmp_path / "text.mp4").write_text("no video")
+        out = tmp_path / "out"
+        assert cli.main(["compare", str(sample.path), str(tmp_path / "text.mp4"), "--out", str(out)]) == 1
+        assert "The teacher's video cannot be used." in capsys.readouterr().out
+        assert not out.exists()

@@ -65,8 +65,8 @@ def upload(cloud, system, recording):
     """Upload as any client does; the id of the job that it starts, which is watched from now on."""
     bucket = cloud.bucket(system.settings.uploads_bucket)
 
-    def send(name, content, content_type="video/mp4", **metadata):
-        blob = bucket.blob(f"videos/{name}")
+    def send(name, content, content_type="video/mp4", folder="videos", **metadata):
+        blob = bucket.blob(f"{folder}/{name}")
         blob.metadata = metadata
         blob.upload_from_string(content, content_type=content_type)
         job_id = Source(bucket.name, blob.name, blob.generation).job_id
@@ -105,6 +105,35 @@ def until(holds):
     while not holds():
         assert time.monotonic() < deadline, "it never came about"
         time.sleep(0.05)
+
+
+class TestComparison:
+    @pytest.fixture(scope="class")
+    def compared(self, job, sample, upload, settled):
+        """The same dance, uploaded by a student who names the teacher's job."""
+        return settled(upload("me.mp4", sample.path.read_bytes(), folder="compare", owner="bo", teacher=job[0]))
+
+    def test_the_same_video_is_the_teacher_again(self, compared):
+        assert compared["state"] == "DONE", compared["error"]
+        assert compared["result"]["score"] >= 99
+
+    def test_the_teachers_features_serve_again(self, compared, job):
+        assert compared["teacher"]["job"] == job[0]
+        assert set(compared["plan"]) == {"audio", "pose-00"}
+
+    def test_it_is_graded_by_the_moves_of_the_teachers_job(self, compared, job):
+        graded = [(move["teacher_start_s"], move["label"]) for move in compared["result"]["dancers"][0]["moves"]]
+        assert graded == [(move["start_s"], move["label"]) for move in job[1]["result"]["moves"]]
+
+    def test_its_files_are_in_the_bucket(self, compared, cloud, system):
+        bucket, objects = cloud.bucket(system.settings.results_bucket), compared["result"]["objects"]
+        assert set(objects) == {"folder", "result", "curves", "report", "overlay"}
+        assert bucket.blob(objects["report"]).download_as_bytes().startswith(b"<!doctype html>")
+        assert json.loads(bucket.blob(objects["result"]).download_as_bytes())["score"] == compared["result"]["score"]
+
+    def test_a_teacher_that_is_not_there(self, sample, upload, settled):
+        job = settled(upload("me too.mp4", sample.path.read_bytes(), folder="compare", teacher="0" * 32))
+        assert (job["state"], job["error"]["code"]) == ("FAILED", "NO_TEACHER")
 
 
 class TestUpload:
