@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpu_job.comparison.bodies import Body, body, has_depth, lying, sampled
-from gpu_job.comparison.concordance import agreement
+from gpu_job.comparison.concordance import at_best_lag
 from gpu_job.comparison.findings import Take
 from gpu_job.comparison.laying import LEAST_BEATS, Dancer, Lay, Search
-from gpu_job.comparison.movement import Movement, facing, movement
+from gpu_job.comparison.movement import WEIGHT_OF, Movement, facing, movement
 from shared.errors import CannotCompare
 from shared.timeline import FloatArray
 
 POINTS_PER_BEAT = 8
-MIRROR_MARGIN = 0.01
+MIRROR_MARGIN = 0.05
 """So much better the mirrored dance must fit: someone who does the same with both sides is not mirrored."""
 CONTRADICTION = 0.3
 """So much better than by sound must the dances fit by counts to say that the sound may mislead."""
@@ -25,7 +25,7 @@ CONTRADICTION = 0.3
 class Aligned:
     """The lay that was taken, and the student seen as the teacher is.
 
-    ``fit``         concordance as they lie, −1 … 1
+    ``fit``         concordance as they lie, less what lateness costs, −1 … 1
     ``better_moved``by so many counts the student's motion alone would have been moved later, where it fits far
                     better there than where the sound puts it; else 0
     """
@@ -62,6 +62,8 @@ class Aligned:
 
 def aligned(student: Take, teacher: Take) -> Aligned:
     """Raises CannotCompare where the two never overlap by a bar."""
+    if min(len(student.pose), len(teacher.pose)) < 2:
+        raise CannotCompare
     is_flat = not (has_depth(student.pose) and has_depth(teacher.pose))
     ours, theirs = body(student.pose, is_flat=is_flat), body(teacher.pose, is_flat=is_flat)
     quarters = lying(ours)
@@ -72,7 +74,7 @@ def aligned(student: Take, teacher: Take) -> Aligned:
     found = [fitted for lay in lays if (fitted := _fitted(Aligned(lay, one, other, 90 * (-quarters % 4)))) is not None]
     if not found:
         raise CannotCompare
-    best = max(found, key=lambda each: each.fit)
+    best = max(found, key=lambda each: each.fit - each.lay.handicap)
     return replace(best, better_moved=_contradiction(best.lay, by_counts, search)) if by_sound else best
 
 
@@ -95,10 +97,9 @@ def _fitted(plain: Aligned) -> Aligned | None:
 
 
 def _turned(student: Body, teacher: Body, taught: Movement) -> tuple[float, float]:
-    """The turn after which the student faces as the teacher, and the concordance then."""
+    """The turn after which the student faces as the teacher, and the concordance then, late or not."""
     turn = facing(student, teacher)
-    both = agreement(movement(student.turned(turn), POINTS_PER_BEAT), taught)
-    return turn, float(both.common.sum() / max(both.whole.sum(), 1e-9))
+    return turn, at_best_lag(movement(student.turned(turn), POINTS_PER_BEAT), taught, WEIGHT_OF, POINTS_PER_BEAT)
 
 
 def _contradiction(taken: Lay, by_counts: list[Lay], search: Search) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,11 +54,26 @@ FLAT = Notice("NO_DEPTH", "Depth is not known, so how you face the camera counts
 NOT_ALIKE = Notice("NOT_ALIKE", "Your dance and your teacher's have little in common. Are these the right videos?")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """Two dances laid on one another, before they are graded."""
+
+    found: Aligned
+    clock: Clock
+    marks: Marks
+    bodies: Bodies
+
+
 def compare(student: Take, teacher: Take, moves: Sequence[Move] = ()) -> Comparison:
     """How near the student was; ``moves`` are the teacher's. Both poses are smoothed.
 
     Raises CannotCompare where the two have less than a bar in common.
     """
+    return told(held(student, teacher), moves)
+
+
+def held(student: Take, teacher: Take) -> Held:
+    """Both on one clock, the student's lateness made up for. Raises CannotCompare."""
     found = aligned(student, teacher)
     beats = found.common_beats()
     clock = Clock(beats - beats[0], found.lay.teacher.time_of(beats), found.lay.student.time_of(beats))
@@ -73,7 +89,7 @@ def compare(student: Take, teacher: Take, moves: Sequence[Move] = ()) -> Compari
         danced = found.student_at(beats + lags)
     both = agreement(movement(danced, POINTS_PER_BEAT), taught)
     marks = Marks(both, lags, found.lay.by is not AlignedBy.MOTION, found.lay.teacher.period_s)
-    return _told(found, clock, marks, Bodies(shown.points, danced.points, danced.is_flat), moves)
+    return Held(found, clock, marks, Bodies(shown.points, danced.points, danced.is_flat))
 
 
 def _lags(found: Aligned, beats: FloatArray, taught: Movement) -> FloatArray:
@@ -82,12 +98,14 @@ def _lags(found: Aligned, beats: FloatArray, taught: Movement) -> FloatArray:
     return lag_path(movement(found.student_at(fine_beats), per_beat), taught, POINTS_PER_BEAT)
 
 
-def _told(found: Aligned, clock: Clock, marks: Marks, bodies: Bodies, moves: Sequence[Move]) -> Comparison:
+def told(held: Held, moves: Sequence[Move] = ()) -> Comparison:
+    """What the two are worth, in all and in parts."""
+    clock, marks = held.clock, held.marks
     whole = verdict(marks, POINTS_PER_BEAT)
     scores = score_curve(marks, POINTS_PER_BEAT)
     limbs = {limb: verdict(marks, POINTS_PER_BEAT, limb).grade for limb in LIMBS}
     return Comparison(
-        alignment=_alignment(found),
+        alignment=_alignment(held.found),
         clock=clock,
         overall=whole.grade,
         form=whole.form,
@@ -96,10 +114,10 @@ def _told(found: Aligned, clock: Clock, marks: Marks, bodies: Bodies, moves: Seq
         moves=tuple(_moves(clock, marks, moves)),
         worst=tuple(_worst(clock, marks, scores)),
         curves=Curves(scores, _lateness_curve(marks, scores)),
-        bodies=bodies,
+        bodies=held.bodies,
         unseen=tuple(_unseen(whole, limbs)),
         method=METHOD,
-        warnings=tuple(_warnings(found)),
+        warnings=tuple(_warnings(held.found)),
     )
 
 

@@ -20,6 +20,10 @@ POSTURE_SHARE = 0.25
 JITTER = np.concatenate([np.full(POSTURES, 0.03**2), np.full(len(LIMB_OF) - POSTURES, 0.05**2)])
 """``(F,)`` squares of what an estimator adds by itself: agreement about less is no merit and no fault."""
 
+TRIED_LAGS_BEATS = (0.0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75, -1.0, 1.0)
+LAG_COST = 0.1
+"""Concordance that a beat of lag must gain: of two ways to see a dance the more punctual is the likelier."""
+
 ComplexArray = npt.NDArray[np.complexfloating]
 
 _ONE_HOT = np.eye(len(tuple(Limb)))[LIMB_OF]
@@ -61,8 +65,13 @@ def agreement(student: Movement, teacher: Movement) -> Agreement:
     apart = (one.values - other.values) ** 2 + offset
     whole = one.values**2 + other.values**2 + offset + JITTER
     beyond = np.maximum(apart - JITTER, 0.0)
-    full = WEIGHT_OF @ _ONE_HOT
-    return Agreement((weight * (whole - beyond)) @ _ONE_HOT, (weight * whole) @ _ONE_HOT, (weight @ _ONE_HOT) / full)
+    full = _by_limb(WEIGHT_OF[None])
+    return Agreement(_by_limb(weight * (whole - beyond)), _by_limb(weight * whole), _by_limb(weight) / full)
+
+
+def _by_limb(values: FloatArray) -> FloatArray:
+    """``(P, F)`` → sums ``(P, 6)``. No product of matrices: that would wait for BLAS threads."""
+    return np.einsum("pf,fl->pl", values, _ONE_HOT)
 
 
 def concordance(common: FloatArray, whole: FloatArray) -> FloatArray:
@@ -76,6 +85,18 @@ def at_no_lag(student: Movement, teacher: Movement, weights: FloatArray) -> floa
     weight = np.minimum(one.seen, other.seen) * weights
     whole = float((weight * (one.values**2 + other.values**2)).sum())
     return 2 * float((weight * one.values * other.values).sum()) / whole if whole > 0 else -1.0
+
+
+def at_best_lag(student: Movement, teacher: Movement, weights: FloatArray, points_per_beat: int) -> float:
+    """Concordance at the best of some lags of up to a beat, less what a lag costs: a late dancer dances the same."""
+    rows = np.arange(len(teacher))
+    found: list[float] = []
+    for lag_beats in TRIED_LAGS_BEATS:
+        there = rows + round(lag_beats * points_per_beat)
+        inside = (there >= 0) & (there < len(student))
+        fit = at_no_lag(student.at(there[inside]), teacher.at(rows[inside]), weights)
+        found.append(fit - LAG_COST * abs(lag_beats))
+    return max(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from gpu_job.comparison.bodies import Body
-from gpu_job.comparison.concordance import LagCurve, Reference, at_all_lags, at_no_lag
+from gpu_job.comparison.concordance import LagCurve, Reference, at_all_lags, at_best_lag
 from gpu_job.comparison.findings import AlignedBy, Take
-from gpu_job.comparison.listening import peak_between, same_sound
+from gpu_job.comparison.listening import Lag, SameSound, peak_between, same_sound
 from gpu_job.comparison.movement import FROM_ANYWHERE, POSTURES, WEIGHT_OF, Movement, movement
 from shared.timeline import BeatGrid, FloatArray, IntArray
 
@@ -25,6 +25,9 @@ LEAST_BEATS = 4
 LEAST_SHARE = 0.5
 """Of the shorter dance has to lie on the other, where the motion alone says where."""
 LEAST_SOUND_CONFIDENCE = 0.5
+SOUND_COST = 8.0
+"""Concordance that a lag must gain for each share by which its sound fits worse: four per cent, as where a loop
+repeats but a singer does not, are more than motion can gain."""
 KEPT = 2
 """Of the lays that look best at first sight, so many are looked at closely."""
 CLOSE = 0.05
@@ -75,12 +78,14 @@ class Lay:
     """One way to lay the student's dance on the teacher's: when either has beat ``u``.
 
     ``teacher`` ``student`` as many beats each
+    ``handicap``by so much the motion must fit better here, as the sound fits worse than elsewhere
     """
 
     by: AlignedBy
     confidence: float
     teacher: BeatGrid
     student: BeatGrid
+    handicap: float = 0.0
 
     @property
     def ratio(self) -> float:
@@ -118,12 +123,14 @@ class Search:
         sound = same_sound(self._student.take.audio, self._teacher.take.audio)
         if sound is None or sound.confidence < LEAST_SOUND_CONFIDENCE:
             return []
-        counts = self._counts
-        lays = [
-            Lay(AlignedBy.SOUND, sound.confidence, counts, grid(lag.offset_s + lag.ratio * counts.beats_s))
-            for lag in sound.lags
-        ]
-        return sorted(lays, key=self.fit, reverse=True)[:KEPT] if len(lays) > KEPT else lays
+        lays = [self._at_sound(lag, sound) for lag in sound.lags]
+        merit = [self.fit(lay) - lay.handicap for lay in lays] if len(lays) > KEPT else [0.0] * len(lays)
+        return [lays[place] for place in np.argsort(merit)[: -KEPT - 1 : -1]]
+
+    def _at_sound(self, lag: Lag, sound: SameSound) -> Lay:
+        student = grid(lag.offset_s + lag.ratio * self._counts.beats_s)
+        worse = 1 - lag.correlation / max(each.correlation for each in sound.lags)
+        return Lay(AlignedBy.SOUND, sound.confidence, self._counts, student, SOUND_COST * worse)
 
     def by_counts(self) -> list[Lay]:
         """Moved by the best whole number of counts, as the student is and mirrored; none unless both have a beat."""
@@ -143,7 +150,7 @@ class Search:
     def fit(self, lay: Lay) -> float:
         """Concordance at first sight, −1 … 1, of the student as he is or mirrored, whichever is more."""
         ours = (_looked_up(motion, self._student, lay.student) for motion in (self._plain, self._mirrored))
-        return max(at_no_lag(one, self._taught, WEIGHTS) for one in ours)
+        return max(at_best_lag(one, self._taught, WEIGHTS, POINTS_PER_BEAT) for one in ours)
 
     def _at_counts(self, motion: Movement) -> _Found:
         ours = self._student.counts()

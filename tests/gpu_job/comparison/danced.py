@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from functions.audio.extraction import SAMPLE_RATE_HZ, extract
-from gpu_job.comparison.findings import Take
+from gpu_job.comparison.bodies import OTHER_SIDE
+from gpu_job.comparison.findings import Limb, Take
 from infra.local.sample.dancer import dance
+from infra.local.sample.moves import VOCABULARY, Move
 from infra.local.sample.song import Song, bachata
 from shared.features import AudioFeatures, PoseFeatures
-from shared.timeline import FloatArray
+from shared.timeline import FloatArray, sample_count, sample_times_s
 
 RATE_HZ = 15.0
 DURATION_S = 20.0
@@ -20,7 +23,7 @@ DURATION_S = 20.0
 
 @cache
 def song(seed: int = 0, tempo_bpm: float = 126.0, duration_s: float = DURATION_S) -> Song:
-    return bachata(duration_s, tempo_bpm, seed=seed)
+    return bachata(duration_s, tempo_bpm, sample_rate_hz=SAMPLE_RATE_HZ, seed=seed)
 
 
 @cache
@@ -32,8 +35,78 @@ def heard(seed: int = 0, tempo_bpm: float = 126.0, duration_s: float = DURATION_
 @cache
 def taken(dance_seed: int = 0, *, tempo_bpm: float = 126.0, duration_s: float = DURATION_S) -> Take:
     """Somebody dances; another seed is another dance to the same song."""
-    danced = dance(song(0, tempo_bpm, duration_s), dance_seed)
-    return Take(danced.features(RATE_HZ, duration_s).smoothed(), heard(0, tempo_bpm, duration_s))
+    return performed(dance_seed, tempo_bpm=tempo_bpm, duration_s=duration_s)
+
+
+@cache
+def performed(
+    dance_seed: int = 0,
+    *,
+    tempo_bpm: float = 126.0,
+    duration_s: float = DURATION_S,
+    start_s: float = 0.0,
+    late_s: float = 0.0,
+    frame_rate_hz: float | None = None,
+    vocabulary: Sequence[Move] = VOCABULARY,
+) -> Take:
+    """A dance that is recorded from ``start_s`` on, danced ``late_s`` after the music, by a camera that takes so
+    many pictures a second (at every sample one if None)."""
+    played = song(0, tempo_bpm, duration_s)
+    danced = dance(played, dance_seed, vocabulary=vocabulary)
+    times_s = sample_times_s(sample_count(duration_s - start_s, RATE_HZ), RATE_HZ)
+    shown_s = times_s if frame_rate_hz is None else np.floor(times_s * frame_rate_hz + 1e-6) / frame_rate_hz
+    truth = danced.pose(shown_s + start_s - late_s)
+    image, world = truth.image.astype(np.float32), truth.world.astype(np.float32)
+    pose = PoseFeatures(RATE_HZ, image, world, np.ones(image.shape[:2], np.float32))
+    if start_s == 0:
+        return Take(pose.smoothed(), heard(0, tempo_bpm, duration_s))
+    samples = played.samples[round(start_s * SAMPLE_RATE_HZ) :]
+    return Take(pose.smoothed(), extract(samples, SAMPLE_RATE_HZ, RATE_HZ, duration_s - start_s))
+
+
+def mirrored(take: Take, aspect: float = 16 / 9) -> Take:
+    """As a selfie camera shows her."""
+    pose = take.pose
+    image, world = pose.image[:, OTHER_SIDE], pose.world[:, OTHER_SIDE]
+    image, world = image * np.float32([-1, 1]) + np.float32([aspect, 0]), world * np.float32([-1, 1, 1])
+    return Take(replace(pose, image=image, world=world, visibility=pose.visibility[:, OTHER_SIDE]), take.audio)
+
+
+# What moves with a limb, and about which landmarks' middle it swings.
+SWINGING: Mapping[Limb, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    Limb.LEFT_ARM: ((13, 15, 17, 19, 21), (11,)),
+    Limb.RIGHT_ARM: ((14, 16, 18, 20, 22), (12,)),
+    Limb.LEFT_LEG: ((25, 27, 29, 31), (23,)),
+    Limb.RIGHT_LEG: ((26, 28, 30, 32), (24,)),
+    Limb.TORSO: ((11, 12), (23, 24)),
+    Limb.HEAD: (tuple(range(11)), (11, 12)),
+}
+# What hangs on the shoulders and goes where they go, without swinging itself.
+CARRIED: Mapping[int, tuple[int, ...]] = {11: SWINGING[Limb.LEFT_ARM][0], 12: SWINGING[Limb.RIGHT_ARM][0]}
+
+
+def disturbed(take: Take, limb: Limb, radians: float = 0.6, seed: int = 0) -> Take:
+    """One limb swings to and fro in the plane of the picture as it did not, all else is as it was."""
+    rng = np.random.default_rng(seed)
+    times_s = np.arange(len(take.pose)) / take.pose.rate_hz
+    angle = radians * np.sin(2 * np.pi * (rng.uniform(0.5, 0.9) * times_s + rng.uniform()))
+    image, world = (_swung(points, limb, angle) for points in (take.pose.image, take.pose.world))
+    return Take(replace(take.pose, image=image, world=world), take.audio)
+
+
+def _swung(points: FloatArray, limb: Limb, angle: FloatArray) -> FloatArray:
+    moving, about = SWINGING[limb]
+    swung = points.copy()
+    pivot = points[:, about].mean(axis=1, keepdims=True)[..., :2]
+    x, y = np.moveaxis(points[:, moving, :2] - pivot, 2, 0)
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    swung[:, moving, :2] = pivot + np.stack([cos * x - sin * y, sin * x + cos * y], axis=2)
+    if limb is Limb.TORSO:
+        change = swung - points
+        for shoulder, carried in CARRIED.items():
+            swung[:, carried] += change[:, [shoulder]]
+        swung[:, :11] += change[:, [11, 12]].mean(axis=1, keepdims=True)
+    return swung.astype(np.float32)
 
 
 def late(take: Take, samples: int) -> Take:

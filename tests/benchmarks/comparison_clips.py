@@ -1,0 +1,283 @@
+"""What the comparison makes of real dances: true variations of each, other songs, the same move again.
+
+Clips are known by folder (``move_label``) and name. Many are cut from the same few recordings: what overlaps another
+clip in its sound is the same performance and counts neither as another dancer nor as the same move danced again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from functions.audio.extraction import SAMPLE_RATE_HZ
+from functions.audio.extraction import extract as hear
+from gpu_job.comparison.comparing import compare, held, told
+from gpu_job.comparison.concordance import concordance
+from gpu_job.comparison.findings import Limb, Take
+from gpu_job.comparison.listening import same_sound
+from shared.errors import CannotCompare
+from shared.features import HIPS
+from shared.media import sound
+from shared.timeline import FloatArray
+from tests.benchmarks.bars import Row, lateness_ms, least, lowest_limb, most, rank_correlation, score, share
+from tests.benchmarks.takes import RATE_HZ, Shelf, Variation
+from tests.gpu_job.comparison.danced import disturbed, noisy, silent, standing
+
+EVERY_FEW, EVERY_MANY = 4, 16
+"""Of the clips in order of name, so that all folders have their part."""
+PAIRS = 120
+"""Of a kind: drawn from all there are."""
+SAME_FOOTAGE = 0.78
+"""Correlation of two sounds at one tempo: 0.8 to 0.98 where clips overlap, up to 0.75 where a song repeats."""
+OTHER_TEMPO = 1.01
+ASPECT = 16 / 9
+FAR = 0.12  # image heights between the hips that were seen: another dancer
+FOLLOWED = 0.9
+SHIFTS_S, FRAME_RATES_HZ, TEMPI = (0.7, 1.5, 3.0), (24.0, 25.0, 29.97, 50.0, 60.0), (0.9, 1.1)
+LATE_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+NOISE_M = (0.0, 0.02, 0.04, 0.06, 0.1, 0.15)
+JITTER_M = 0.01
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A real dance. ``move`` is its name less what does not say what is danced: numbers, moods, tempo."""
+
+    video: Path
+    folder: str
+    take: Take
+
+    @cached_property
+    def move(self) -> str:
+        words = re.sub(r"\d", "", self.video.stem).strip("_").split("_")
+        return "_".join(word for word in words if word not in ("energetic", "slow", "styled"))
+
+    @property
+    def bpm(self) -> float:
+        return self.take.audio.tempo_bpm or np.nan
+
+
+def clips_in(folder: Path, shelf: Shelf) -> list[Clip]:
+    told = json.loads((folder / "annotations.json").read_text())["clips"]
+    videos = sorted((folder / clip["video_path"], clip["move_label"]) for clip in told)
+    return [Clip(video, label, shelf.clip(video)) for video, label in videos]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Places of clips: ``unrelated`` of other songs and other folders, in two halves that share no song;
+    ``same_move`` of one name, ``same_folder`` of one folder, ``other_move`` of neither; no two of one performance."""
+
+    unrelated: tuple[list[tuple[Clip, Clip]], list[tuple[Clip, Clip]]]
+    same_move: list[tuple[Clip, Clip]]
+    same_folder: list[tuple[Clip, Clip]]
+    other_move: list[tuple[Clip, Clip]]
+
+
+def pairs_of(clips: Sequence[Clip]) -> Pairs:
+    both = [(one, other) for n, one in enumerate(clips) for other in clips[:n]]
+    halves = tuple(
+        [pair for pair in both if _are_unrelated(*pair) and _half(pair[0]) == _half(pair[1]) == n] for n in (0, 1)
+    )
+    other = [pair for pair in both if pair[0].folder != pair[1].folder and pair[0].move != pair[1].move]
+    moves = [pair for pair in both if pair[0].move == pair[1].move and not is_same_footage(*pair)]
+    folders = [pair for pair in both if pair[0].folder == pair[1].folder and not is_same_footage(*pair)]
+    return Pairs(
+        (_some(halves[0]), _some(halves[1])),
+        moves,
+        _some(folders),
+        [p for p in _some(other) if not is_same_footage(*p)],
+    )
+
+
+def _are_unrelated(one: Clip, other: Clip) -> bool:
+    apart = max(one.bpm, other.bpm) / min(one.bpm, other.bpm)
+    return one.folder != other.folder and one.move != other.move and apart > OTHER_TEMPO
+
+
+def _half(clip: Clip) -> int:
+    """By song, as far as the tempo tells it: 108 and 115, 132 and 127 … are never in one half."""
+    return int(clip.bpm // 4) % 2 if np.isfinite(clip.bpm) else -1
+
+
+def _some(pairs: list[tuple[Clip, Clip]]) -> list[tuple[Clip, Clip]]:
+    order = np.random.default_rng(0).permutation(len(pairs))[:PAIRS]
+    return [pairs[n] for n in sorted(order)]
+
+
+def is_same_footage(one: Clip, other: Clip) -> bool:
+    heard = same_sound(one.take.audio, other.take.audio)
+    return heard is not None and heard.lags[0].correlation > SAME_FOOTAGE and abs(heard.lags[0].ratio - 1) < 0.01
+
+
+def clip_rows(shelf: Shelf, folder: Path) -> Iterator[Row]:
+    clips = clips_in(folder, shelf)
+    few, many = clips[::EVERY_MANY], clips[::EVERY_FEW]
+    yield least("the same video ≥ 99", [score(clip.take, clip.take) for clip in many], 99)
+    pairs = pairs_of(clips)
+    yield from unrelated_rows(pairs)
+    still = [
+        score(stood, clip.take)
+        for clip in many
+        for stood in (standing(clip.take), noisy(standing(clip.take), JITTER_M))
+    ]
+    yield most("standing still ≤ 15", [each for each in still if np.isfinite(each)], 15)
+    yield from variation_rows(shelf, few)
+    yield from mirror_rows(shelf, many)
+    yield from order_rows(few)
+    yield from limb_rows(shelf, few)
+    yield from move_rows(pairs)
+
+
+def unrelated_rows(pairs: Pairs) -> Iterator[Row]:
+    for half, name in zip(pairs.unrelated, ("first half of the songs", "other half"), strict=True):
+        found = [score(one.take, other.take) for one, other in half]
+        known = [each for each in found if np.isfinite(each)]
+        figure = f"{np.median(known):.1f} in the middle, 9 of 10 below {np.quantile(known, 0.9):.1f}, of {len(known)}"
+        yield Row(f"unrelated clips ≤ 25 (median), {name}", figure, float(np.median(known)) <= 25)
+        yield Row(f"concordance of unrelated clips, {name}", _medians(half), None)
+
+
+def _medians(pairs: Sequence[tuple[Clip, Clip]]) -> str:
+    """The figures that ``grading.UNRELATED`` holds: of all, and of each limb."""
+    found = np.array([_concordances(one.take, other.take) for one, other in pairs])
+    middle = np.nanmedian(found, axis=0)
+    return ", ".join(f"{name} {value:.3f}" for name, value in zip(("all", *Limb), middle, strict=True))
+
+
+def _concordances(student: Take, teacher: Take) -> FloatArray:
+    """``(7,)`` of all and of each limb, −1 … 1."""
+    try:
+        both = held(student, teacher).marks.agreement
+    except CannotCompare:
+        return np.full(1 + len(Limb), np.nan)
+    common, whole = both.common.sum(axis=0), both.whole.sum(axis=0)
+    return concordance(np.append(common.sum(), common), np.append(whole.sum(), whole))
+
+
+def variation_rows(shelf: Shelf, clips: Sequence[Clip]) -> Iterator[Row]:
+    kinds = {
+        "written anew": [Variation()],
+        "cut by 0.7 to 3 s": [Variation(cut_s=shift_s) for shift_s in SHIFTS_S],
+        "24 to 60 frames/s": [Variation(frame_rate_hz=rate_hz) for rate_hz in FRAME_RATES_HZ],
+        "tempo ±10 %": [Variation(tempo=tempo) for tempo in TEMPI],
+    }
+    for name, variations in kinds.items():
+        yield _changes_row(f"{name}: ≤ 2", shelf, clips, variations)
+    lying = [compare(shelf.varied(clip.video, Variation(is_lying=True)), clip.take) for clip in clips]
+    yield share("held sideways: found", [found.alignment.rolled_deg == 90 for found in lying], 1)
+    soundless = [abs(score(silent(one), clip.take) - score(one, clip.take))
+                 for clip in clips for one in [shelf.varied(clip.video, Variation())]]  # fmt: skip
+    yield most("no sound: within 2", soundless, 2)
+
+
+def _changes_row(bar: str, shelf: Shelf, clips: Sequence[Clip], variations: Sequence[Variation]) -> Row:
+    """Of the score of the same performance, where the estimator followed the same dancer."""
+    found = [(clip, one, shelf.varied(clip.video, one)) for clip in clips for one in variations]
+    told = [(100 - score(take, clip.take), followed(take, clip.take, one)) for clip, one, take in found]
+    same = [change for change, near in told if near >= FOLLOWED]
+    other = [change for change, near in told if near < FOLLOWED]
+    figure = (
+        f"{max(same):.1f} at most, {np.median(same):.1f} in the middle, {np.mean(np.array(same) <= 2):.0%} within 2"
+    )
+    figure += f", of {len(same)}"
+    if other:
+        figure += (
+            f"; {np.median(other):.1f} in the middle of {len(other)} in which another dancer was followed at times"
+        )
+    return Row(bar, figure, max(same) <= 2)
+
+
+def followed(take: Take, original: Take, variation: Variation) -> float:
+    """The share of samples in which the hips are where they were in the original."""
+    times_s = variation.cut_s + np.arange(len(take.pose)) / RATE_HZ * variation.tempo
+    rows = np.clip(np.round(times_s * RATE_HZ).astype(int), 0, len(original.pose) - 1)
+    there, here = (pose.image[:, HIPS].mean(axis=1) for pose in (original.pose, take.pose))
+    here = np.where(variation.is_mirrored, [ASPECT, 0], [0, 0]) + here * ([-1, 1] if variation.is_mirrored else [1, 1])
+    apart = np.linalg.norm(there[rows] - here, axis=1)
+    return float(np.mean(apart[np.isfinite(apart)] < FAR)) if np.isfinite(apart).any() else 0.0
+
+
+def mirror_rows(shelf: Shelf, clips: Sequence[Clip]) -> Iterator[Row]:
+    mirror = Variation(is_mirrored=True)
+    takes = [(clip, shelf.varied(clip.video, mirror)) for clip in clips]
+    near = [(compare(take, clip.take), followed(take, clip.take, mirror) >= FOLLOWED) for clip, take in takes]
+    yield share("mirrored found in 100 %", [found.alignment.mirrored for found, same in near if same], 1)
+    off = [found.alignment.mirrored for found, same in near if not same]
+    if off:
+        yield Row("mirrored found where another dancer was followed at times", f"{sum(off)} of {len(off)}", None)
+    scores = [100 - (found.overall.score or 0) for found, same in near if same]
+    yield most("mirrored, the score: within 2", scores, 2)
+
+
+def order_rows(clips: Sequence[Clip]) -> Iterator[Row]:
+    noise = [rank_correlation(NOISE_M, [score(noisy(clip.take, m), clip.take) for m in NOISE_M]) for clip in clips]
+    yield Row(
+        "falls with noise: rank correlation ≤ −0.95", f"{max(noise):.3f} at most, of {len(noise)}", max(noise) <= -0.95
+    )
+    late = [[compare(later(clip, s), clip.take) for s in LATE_S] for clip in clips]
+    ranks = [rank_correlation(LATE_S, [found.overall.score or 0 for found in each]) for each in late]
+    yield Row(
+        "falls with lateness: rank correlation ≤ −0.95",
+        f"{max(ranks):.3f} at most, of {len(ranks)}",
+        max(ranks) <= -0.95,
+    )
+    off = [abs(lateness_ms(each[LATE_S.index(0.15)]) - 150) for each in late]
+    yield most("150 ms late: told within 35 ms", off, 35, " ms")
+
+
+def later(clip: Clip, late_s: float) -> Take:
+    """Dances so much later: the sound begins so much earlier beside the picture."""
+    pose = clip.take.pose
+    duration_s = len(pose) / pose.rate_hz
+    samples = sound(clip.video, SAMPLE_RATE_HZ, duration_s)
+    assert samples is not None
+    return replace(
+        clip.take, audio=hear(samples[round(late_s * SAMPLE_RATE_HZ) :], SAMPLE_RATE_HZ, RATE_HZ, duration_s)
+    )
+
+
+def limb_rows(shelf: Shelf, clips: Sequence[Clip]) -> Iterator[Row]:
+    named: list[bool] = []
+    for clip in clips:
+        again = shelf.varied(clip.video, Variation())
+        named += [lowest_limb(compare(disturbed(again, limb), clip.take)) is limb for limb in Limb]
+    yield share("the disturbed limb named in ≥ 95 %", named, 0.95)
+
+
+def move_rows(pairs: Pairs) -> Iterator[Row]:
+    negatives = [_likeness(*pair) for pair in pairs.other_move]
+    for name, same in (("name", pairs.same_move), ("folder", pairs.same_folder)):
+        positives = [_likeness(*pair) for pair in same]
+        areas = [area_under_roc([one[n] for one in positives], [one[n] for one in negatives]) for n in (0, 1)]
+        figure = (
+            f"{areas[0]:.2f} by score, {areas[1]:.2f} by concordance, {len(positives)} against {len(negatives)} pairs"
+        )
+        yield Row(f"the same move by {name} against others: area ≥ 0.85", figure, areas[0] >= 0.85)
+
+
+def _likeness(one: Clip, other: Clip) -> tuple[float, float]:
+    """Score and concordance, whichever of the two is the student if that is more; 0 and −1 where none is given."""
+    found = [_score_and_concordance(*pair) for pair in ((one.take, other.take), (other.take, one.take))]
+    return max(each[0] for each in found), max(each[1] for each in found)
+
+
+def _score_and_concordance(student: Take, teacher: Take) -> tuple[float, float]:
+    try:
+        laid = held(student, teacher)
+    except CannotCompare:
+        return 0.0, -1.0
+    both = laid.marks.agreement
+    return told(laid).overall.score or 0.0, float(both.common.sum() / max(both.whole.sum(), 1e-9))
+
+
+def area_under_roc(positives: Sequence[float], negatives: Sequence[float]) -> float:
+    """The chance that one of the first is above one of the second, equal ones counting half."""
+    ahead = np.subtract.outer(positives, negatives)
+    return float(np.mean(ahead > 0) + np.mean(ahead == 0) / 2)
