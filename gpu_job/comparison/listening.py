@@ -22,7 +22,7 @@ SAME_TEMPO = 0.004
 """Tempi nearer than this are one: over ten seconds their estimates differ by as much."""
 
 # How much better the best lag is than any other lag, in correlation: 0.11 and less between songs of one style,
-# 0.14 and more for one recording heard through as much noise as music (decision 13).
+# 0.14 and more for one recording heard through as much noise as music (decision 12).
 CHANCE, CERTAIN = 0.08, 0.16
 SAME_RECORDING = 0.85
 """A correlation that only one recording has with itself, also where it repeats and its lag is ambiguous."""
