@@ -1,4 +1,4 @@
-"""Containers: what is in one, its pictures, its sound, and pieces cut from it (PyAV).
+"""Containers: what is in one, its pictures, its sound, pieces cut from it, and what is drawn anew (PyAV).
 
 The only reader of media files. Time is seconds from the start of the container, its earliest stream,
 as a player shows it. A source is a seekable file object or the path of a local file; what its own
@@ -9,8 +9,23 @@ dancing, jobs or buckets.
 
 from shared.media.clips import cut
 from shared.media.container import Source
-from shared.media.pictures import Frame, frames
+from shared.media.films import Soundtrack, film
+from shared.media.pictures import Frame, Picture, frames, shown_at
 from shared.media.probing import AudioStream, Media, VideoStream, probe
 from shared.media.waveform import sound
 
-__all__ = ["AudioStream", "Frame", "Media", "Source", "VideoStream", "cut", "frames", "probe", "sound"]
+__all__ = [
+    "AudioStream",
+    "Frame",
+    "Media",
+    "Picture",
+    "Soundtrack",
+    "Source",
+    "VideoStream",
+    "cut",
+    "film",
+    "frames",
+    "probe",
+    "shown_at",
+    "sound",
+]

@@ -5,14 +5,11 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import av
 from av.container import OutputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -20,6 +17,7 @@ from av.video.stream import VideoStream
 from shared.errors import DamagedFile
 from shared.media.container import Container, Reading, Source, length_s, opened
 from shared.media.encoding import encoded_pictures, encoded_sound
+from shared.media.muxing import Unfit, decoding_time, faults_named, muxer
 from shared.media.pictures import EARLY_S
 from shared.media.waveform import PREROLL_S
 from shared.timeline import Segment
@@ -37,10 +35,6 @@ Packets: TypeAlias = "Iterator[Packet[Any]]"  # quoted: PyAV's classes are gener
 PicturePackets: TypeAlias = "Callable[[Reading, Container, OutputContainer, Segment], Packets]"
 
 logger = logging.getLogger(__name__)
-
-
-class _Unfit(Exception):
-    """These packets do not go into an MP4."""
 
 
 def cut(source: Source, span: Segment, target: Path) -> Segment:
@@ -62,11 +56,11 @@ def cut(source: Source, span: Segment, target: Path) -> Segment:
     if key_s is not None:
         try:
             return _written(reading, Segment(key_s, max(key_s, span.end_s)), target, _copied_pictures)
-        except _Unfit as error:
+        except Unfit as error:
             logger.info("encoding a clip, since packets cannot be copied: %s", error)
     try:
         return _written(reading, span, target, _encoded_pictures)
-    except _Unfit as error:
+    except Unfit as error:
         raise DamagedFile from error
 
 
@@ -99,46 +93,16 @@ def _packets_from(container: Container, stream: Stream, time_s: float) -> Iterat
 def _written(reading: Reading, span: Segment, target: Path, picture_packets: PicturePackets) -> Segment:
     """Write the clip; the stretch that its packets cover."""
     end_s = 0.0
-    with _muxer(target) as output, opened(reading) as container:
+    with muxer(target) as output, opened(reading) as container:
         pictures = picture_packets(reading, container, output, span)
         sounds = _sound_packets(reading, output, span, copied=picture_packets is _copied_pictures)
-        for packet in heapq.merge(pictures, sounds, key=_decoding_time):
+        for packet in heapq.merge(pictures, sounds, key=decoding_time):
             end_s = max(end_s, _end_s(packet))
-            with _faults_named(target):
+            with faults_named(target):
                 output.mux_one(packet)
         if end_s <= 0:
             raise DamagedFile(f"There is nothing to see or hear from {span.start_s:.1f} to {span.end_s:.1f} s.")
     return Segment(span.start_s, span.start_s + end_s)
-
-
-@contextmanager
-def _muxer(target: Path) -> Generator[OutputContainer, None, None]:
-    """An MP4 file that can be played while it is loaded. Leaves none behind where it fails."""
-    try:
-        with (
-            _faults_named(target),
-            av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
-        ):
-            yield output
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def _faults_named(target: Path) -> Generator[None, None, None]:
-    """What writing ``target`` raises: OSError for the disk, _Unfit for what MP4 cannot hold."""
-    try:
-        yield
-    except FFmpegError as error:
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(target)) from error
-        raise _Unfit(str(error)) from error
-
-
-def _decoding_time(packet: Packet[Any]) -> float:
-    assert packet.dts is not None
-    return float(packet.dts * packet.time_base)
 
 
 def _end_s(packet: Packet[Any]) -> float:
@@ -179,7 +143,7 @@ def _whole(container: Container, packets: Packets, span: Segment) -> Packets:
 
 def _start_s(container: Container, packet: Packet[Any]) -> float:
     if packet.pts is None or packet.is_discard:
-        raise _Unfit("a packet is not to be shown, or does not say when")
+        raise Unfit("a packet is not to be shown, or does not say when")
     return container.time_s(packet.stream, packet.pts)
 
 
@@ -194,7 +158,7 @@ def _with_decoding_times(packets: Packets) -> Packets:
             yield from waiting
             waiting.clear()
         elif len(waiting) > MAX_REORDERED:
-            raise _Unfit("its packets do not say when they are decoded")
+            raise Unfit("its packets do not say when they are decoded")
     yield from waiting
 
 
@@ -202,7 +166,7 @@ def _moved(container: Container, packets: Packets, stream: Stream, start_s: floa
     """The packets as those of ``stream``, in which ``start_s`` is zero."""
     for packet in packets:
         if packet.pts is None or packet.dts is None:
-            raise _Unfit("a packet does not say its times")
+            raise Unfit("a packet does not say its times")
         origin = container.stamp(packet.stream, start_s)
         packet.pts, packet.dts = packet.pts - origin, packet.dts - origin
         packet.stream = stream

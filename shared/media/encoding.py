@@ -1,4 +1,4 @@
-"""Pictures as H.264 and sound as AAC, for clips that cannot be copied."""
+"""Pictures as H.264 and sound as AAC, for what cannot be copied: clips of some videos, and what is drawn."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from av.audio.frame import AudioFrame
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
-from av.video.frame import PictureType
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from shared.media.container import Container, Reading
-from shared.media.pictures import USUAL_FRAME_RATE_HZ, Spell, spells
+from shared.media.pictures import USUAL_FRAME_RATE_HZ, Picture, Spell, spells
 from shared.media.waveform import blocks
 from shared.timeline import Segment
 
@@ -36,20 +37,37 @@ def encoded_pictures(
     first = next(shown, None)
     if first is None:
         return iter(())
-    stream = _h264(output, first, frame_rate_hz or USUAL_FRAME_RATE_HZ)
+    stream = _h264(output, _size(first), frame_rate_hz or USUAL_FRAME_RATE_HZ)
+    stream.set_display_rotation(-first.orientation.rotation)  # the player turns it, as it turned the source
     return _encoded(stream, itertools.chain([first], shown), span)
 
 
-def _h264(output: OutputContainer, first: Spell, frame_rate_hz: float) -> VideoStream:
-    """A stream that fits the first picture. The player turns it, as it turned the source."""
+def encoded_drawings(
+    output: OutputContainer, drawings: Iterable[Picture], size: tuple[int, int], rate_hz: float
+) -> Iterator[Packet[Any]]:
+    """Pictures of one ``size`` (width, height), both even, ``rate_hz`` a second, as a new stream of ``output``."""
+    return _encoded_evenly(_h264(output, size, rate_hz), drawings, rate_hz)
+
+
+def _encoded_evenly(stream: VideoStream, drawings: Iterable[Picture], rate_hz: float) -> Iterator[Packet[Any]]:
+    reformatter = VideoReformatter()
+    for number, drawing in enumerate(drawings):
+        rgb = VideoFrame.from_ndarray(np.ascontiguousarray(drawing), format="rgb24")
+        frame = reformatter.reformat(rgb, stream.width, stream.height, "yuv420p", threads=1)
+        start, end = (round(each * CLOCK_HZ / rate_hz) for each in (number, number + 1))
+        frame.pts, frame.duration, frame.time_base = start, end - start, Fraction(1, CLOCK_HZ)
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def _h264(output: OutputContainer, size: tuple[int, int], frame_rate_hz: float) -> VideoStream:
     stream = output.add_stream(
         "libx264", rate=Fraction(frame_rate_hz).limit_denominator(1001), options=X264_OPTIONS,
         time_base=Fraction(1, CLOCK_HZ), pix_fmt="yuv420p",
     )  # fmt: skip
-    stream.width, stream.height = _size(first)
+    stream.width, stream.height = size
     stream.codec_context.gop_size = max(1, round(KEY_FRAME_EVERY_S * frame_rate_hz))
     stream.codec_context.flags |= Flags.frame_duration  # else the last picture lasts as the one before
-    stream.set_display_rotation(-first.orientation.rotation)
     return stream
 
 

@@ -37,17 +37,20 @@ USUAL_FRAME_RATE_HZ = 30.0  # to end the last picture where nothing says how lon
 AVI_DISORDER = 4
 
 
+Picture = npt.NDArray[np.uint8]
+"""``(H, W, 3)`` RGB, turned as shown, square pixels."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """The picture shown at ``time_s``, the time of sample ``sample`` on the analysis clock.
 
-    ``picture`` ``(H, W, 3)`` uint8, RGB, turned as shown, square pixels. Samples that show the same
-    picture share the array.
+    Samples that show the same picture share the array.
     """
 
     sample: int
     time_s: float
-    picture: npt.NDArray[np.uint8]
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +88,27 @@ def frames(
             return
 
 
+def shown_at(source: Source, times_s: Iterable[float], *, max_height: int | None = None) -> Iterator[Picture | None]:
+    """What a player shows at each of these times, which do not decrease; None where it shows nothing.
+
+    Times during which the same picture is shown share the array. Raises as :func:`frames`.
+    """
+    times = iter(times_s)
+    if (time_s := next(times, None)) is None:
+        return
+    painter = _Painter(max_height)
+    for spell in spells(Reading(source), time_s):
+        picture = None
+        while time_s < spell.end_s - EARLY_S:
+            if picture is None and time_s >= spell.start_s - EARLY_S:
+                picture = painter.rgb(spell)
+            yield picture
+            if (time_s := next(times, None)) is None:
+                return
+    yield None
+    yield from (None for _ in times)
+
+
 def _first_sample(time_s: float, rate_hz: float) -> int:
     """The first sample that shows what is shown from ``time_s`` on."""
     return max(0, math.ceil((time_s - EARLY_S) * rate_hz))
@@ -97,7 +121,7 @@ class _Painter:
         self._max_height = max_height
         self._reformatter = VideoReformatter()
 
-    def rgb(self, spell: Spell) -> npt.NDArray[np.uint8]:
+    def rgb(self, spell: Spell) -> Picture:
         picture, orientation = spell.picture, spell.orientation
         width, height = orientation.scaled(picture.width, picture.height, self._max_height)
         # As fast as the fastest of the filters (1.0 ms from 720p to 360p), and averages all it leaves out.
