@@ -30,6 +30,7 @@ MOVE_COLOURS: tuple[Colour, ...] = (
 
 _OVERSAMPLING = 2
 _LIMBS = ((11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28), (27, 31), (28, 32))
+_TRUNK = (11, 12, 24, 23)
 _HEAD_TORSOS = 0.21  # radius
 _LIMB_TORSOS = 0.13  # width
 
@@ -96,18 +97,26 @@ class Body:
     torso: float
 
 
-def draw_body(sheet: Sheet, body: Body, colour: Colour) -> None:
-    """A stick figure of what is seen of a body."""
-    width = max(2.0, body.torso * _LIMB_TORSOS)
-    trunk = [body.points[i] for i in (11, 12, 24, 23)]
+def draw_body(sheet: Sheet, body: Body, colour: Colour, *, breadth: float = 1.0, filled: bool = True) -> None:
+    """A stick figure of what is seen of a body. ``breadth`` of its usual one; the trunk an outline or ``filled``."""
+    trunk = [body.points[i] for i in _TRUNK]
     if all(np.isfinite(point).all() for point in trunk):
-        outline = [(float(x), float(y)) for x, y in trunk]
-        sheet.area(outline, colour)
-        sheet.line([*outline, outline[0]], colour, width, rounded=True)
-    for start, end in _LIMBS:
+        outline = [_point(point) for point in trunk]
+        if filled:
+            sheet.area(outline, colour)
+        sheet.line([*outline, outline[0]], colour, _width(body, breadth), rounded=True)
+    draw_bones(sheet, body, _LIMBS, colour, breadth=breadth)
+    draw_head(sheet, body, colour, breadth=breadth)
+
+
+def draw_bones(
+    sheet: Sheet, body: Body, bones: Sequence[tuple[int, int]], colour: Colour, *, breadth: float = 1.0
+) -> None:
+    """Those of the bones, from landmark to landmark, both of whose ends are seen."""
+    for start, end in bones:
         if np.isfinite(body.points[[start, end]]).all():
-            sheet.line([_point(body.points[start]), _point(body.points[end])], colour, width, rounded=True)
-    _draw_head(sheet, body, colour)
+            ends = [_point(body.points[start]), _point(body.points[end])]
+            sheet.line(ends, colour, _width(body, breadth), rounded=True)
 
 
 def placed(points: FloatArray, hips_at: Point, unit: float) -> FloatArray:
@@ -115,15 +124,20 @@ def placed(points: FloatArray, hips_at: Point, unit: float) -> FloatArray:
     return (points - points[list(HIPS)].mean(axis=0)) * unit + np.array(hips_at)
 
 
-def _draw_head(sheet: Sheet, body: Body, colour: Colour) -> None:
+def draw_head(sheet: Sheet, body: Body, colour: Colour, *, breadth: float = 1.0) -> None:
+    """Head and neck, where they are seen."""
     ears = body.points[list(EARS)].mean(axis=0)
     centre = ears if np.isfinite(ears).all() else body.points[NOSE]
     if np.isfinite(centre).all():
-        radius = body.torso * _HEAD_TORSOS
+        radius = body.torso * _HEAD_TORSOS * (0.5 + breadth / 2)
         neck = body.points[list(SHOULDERS)].mean(axis=0)
         if np.isfinite(neck).all():
-            sheet.line([_point(neck), _point(centre)], colour, max(2.0, body.torso * _LIMB_TORSOS))
+            sheet.line([_point(neck), _point(centre)], colour, _width(body, breadth))
         sheet.ellipse(_point(centre), (radius, radius * 1.15), colour)
+
+
+def _width(body: Body, breadth: float) -> float:
+    return max(2.0, body.torso * _LIMB_TORSOS * breadth)
 
 
 def _point(xy: FloatArray) -> Point:

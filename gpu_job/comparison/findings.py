@@ -5,7 +5,7 @@ Seconds are those of the recording they are named for: ``teacher_s`` of the teac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -143,6 +143,10 @@ class Bodies:
     teacher: FloatArray
     student: FloatArray
     is_flat: bool
+
+    def at(self, point: int) -> Bodies:
+        """Both at one point of the clock."""
+        return replace(self, teacher=self.teacher[[point]], student=self.student[[point]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
