@@ -215,14 +215,15 @@ class TestRepetition:
         assert not out.exists()
 
 
-class TestComparison:
-    @pytest.fixture(scope="class")
-    def compared(self, sample, tmp_path_factory):
-        """The files of ``dancebits compare`` of a dance with itself."""
-        out = tmp_path_factory.mktemp("compared")
-        assert cli.main(["compare", str(sample.path), str(sample.path), "--out", str(out)]) == 0
-        return out
+@pytest.fixture(scope="module")
+def compared(sample, tmp_path_factory):
+    """The files of ``dancebits compare`` of a dance with itself."""
+    out = tmp_path_factory.mktemp("compared")
+    assert cli.main(["compare", str(sample.path), str(sample.path), "--out", str(out)]) == 0
+    return out
 
+
+class TestComparison:
     def test_the_same_video_is_the_teacher_again(self, compared, result):
         told = json.loads((compared / "result.json").read_text())
         assert told["score"] >= 99

@@ -107,12 +107,13 @@ def until(holds):
         time.sleep(0.05)
 
 
-class TestComparison:
-    @pytest.fixture(scope="class")
-    def compared(self, job, sample, upload, settled):
-        """The same dance, uploaded by a student who names the teacher's job."""
-        return settled(upload("me.mp4", sample.path.read_bytes(), folder="compare", owner="bo", teacher=job[0]))
+@pytest.fixture(scope="module")
+def compared(job, sample, upload, settled):
+    """The same dance, uploaded by a student who names the teacher's job."""
+    return settled(upload("me.mp4", sample.path.read_bytes(), folder="compare", owner="bo", teacher=job[0]))
 
+
+class TestComparison:
     def test_the_same_video_is_the_teacher_again(self, compared):
         assert compared["state"] == "DONE", compared["error"]
         assert compared["result"]["score"] >= 99
