@@ -13,6 +13,7 @@ LEAST_TOLD = 0.25
 """Share of the moments at which the curve must tell the lateness, for their median to be told."""
 IN_TIME_MS = 33.0
 """Less is within one picture of a phone's video."""
+IN_TIME = "in time"
 LOW_BELOW, HIGH_FROM = 45.0, 75.0
 """Where scores change their colour."""
 
@@ -69,13 +70,11 @@ def certainty(grade: Grade) -> str:
 
 def early_or_late(lateness: Lateness | None) -> str:
     """``90 ms late``; a dash where it cannot be told."""
-    if lateness is None:
-        return "–"
-    return "in time" if abs(lateness.ms) < IN_TIME_MS else off_by(lateness.ms)
+    return "–" if lateness is None else early_or_late_ms(lateness.ms)
 
 
-def off_by(ms: float) -> str:
-    return f"{abs(ms):.0f} ms {'late' if ms > 0 else 'early'}"
+def early_or_late_ms(ms: float) -> str:
+    return IN_TIME if abs(ms) < IN_TIME_MS else f"{abs(ms):.0f} ms {'late' if ms > 0 else 'early'}"
 
 
 def counts(value: float | None) -> str:
