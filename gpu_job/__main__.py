@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 
@@ -11,7 +12,13 @@ from shared.gcp import connected
 
 
 def main() -> None:
-    Worker(connected(os.environ), INFERENCES, _stop_on_sigterm()).run()
+    """Exits with 75 (``EX_TEMPFAIL``) where it was stopped with work left, so that the platform tries again: no
+    other execution comes for jobs whose slot this one held."""
+    stop = _stop_on_sigterm()
+    worker = Worker(connected(os.environ), INFERENCES, stop)
+    worker.run()
+    if stop.is_set() and worker.is_work_left():
+        sys.exit(os.EX_TEMPFAIL)
 
 
 def _stop_on_sigterm() -> threading.Event:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from shared.job import Job, results_name
 from shared.ports import Ports
@@ -16,8 +19,17 @@ class Keeper:
         self._ports = ports
         self.objects: dict[str, str] = {"folder": results_name(job, "")}
 
-    def __call__(self, name: str, content: bytes | Path, content_type: str) -> None:
+    def __call__(self, name: str, content: bytes | Path, content_type: str) -> bool:
+        """Whether it was written, and not there already."""
         full_name = results_name(self._job, name)
-        self._ports.blobs.create(self._ports.settings.results_bucket, full_name, content, content_type)
         if "/" not in name:
             self.objects[name.partition(".")[0]] = full_name
+        return self._ports.blobs.create(self._ports.settings.results_bucket, full_name, content, content_type)
+
+    def result(self, full: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Keep ``result.json``, the last of a job's objects. Where an earlier attempt has written it and died, what
+        that one found counts; so the document and the object never tell different things."""
+        content = json.dumps(full, indent=1, allow_nan=False).encode()
+        if self("result.json", content, "application/json"):
+            return full
+        return json.loads(self._ports.blobs.read(self._ports.settings.results_bucket, self.objects["result"]))

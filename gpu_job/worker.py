@@ -17,7 +17,16 @@ from functools import partial
 from typing import Any, Protocol
 
 from shared.backlog import LOOK_AT, is_reserved, is_waiting, slots
-from shared.errors import Cancelled, DanceBitsError, GaveUp, Interrupted, PermanentError, StepBusy, TransientError
+from shared.errors import (
+    Cancelled,
+    DanceBitsError,
+    GaveUp,
+    Interrupted,
+    LostLease,
+    PermanentError,
+    StepBusy,
+    TransientError,
+)
 from shared.job import INFER, Failure, Job, Kind, Step, StepState
 from shared.logs import bound
 from shared.ports import Ports
@@ -32,6 +41,10 @@ LONGEST_REST_S = 60.0
 """A job that failed for now is left alone for so long, twice as long each time: five attempts outlast an
 outage of two minutes, and the GPU idles for less than a cold start costs."""
 
+
+MAX_REFUSALS = 4
+"""Looks at the backlog in a row at which no waiting job could be leased, for a fault of the store: then it ends, and
+the next tick of the scheduler starts another. The GPU has idled for two minutes by then."""
 
 MAX_SHARED_ATTEMPTS = 2
 """A job that was begun so often and never ended is worked on alone from then on: it may be what ends its worker,
@@ -75,6 +88,8 @@ class Worker:
         """What of the batch is to be given back."""
         self._rest_s = 0.0
         """For how long what was given back is left alone."""
+        self._refusals = 0
+        """Looks in a row at which the store let nothing be leased."""
 
     def run(self) -> int:
         """Drain the backlog and return how many jobs were settled. Ends at once where every slot is taken."""
@@ -84,7 +99,7 @@ class Worker:
                 settled += self._drain(slot)
             finally:
                 self._give_up(slot)
-            if self._stop.is_set() or not (self._is_work_left() or self._has_rested()):
+            if self._stop.is_set() or not self._goes_on():
                 break
         return settled
 
@@ -105,7 +120,14 @@ class Worker:
     def _claim(self, step: Step) -> Step:
         return step.claimed(self._ports.now(), self._settings.infer_lease, NO_LIMIT)
 
-    def _is_work_left(self) -> bool:
+    def _goes_on(self) -> bool:
+        """Whether another look at the backlog may find something, after a rest where that is needed."""
+        if self._refusals:
+            return self._refusals <= MAX_REFUSALS and not self._stop.wait(_rest_s(self._refusals))
+        return self.is_work_left() or self._has_rested()
+
+    def is_work_left(self) -> bool:
+        """Whether a job waits that no worker holds."""
         return any(is_waiting(job, self._ports) for job in self._jobs.backlog(LOOK_AT))
 
     def _has_rested(self) -> bool:
@@ -115,9 +137,8 @@ class Worker:
 
     def _drain(self, slot: Slot) -> int:
         settled, every_s = 0, self._settings.infer_lease_s / BEATS_PER_LEASE
-        with heartbeat(
-            every_s, partial(self._renew_slot, slot)
-        ):  # it outlasts batches, which may be shorter than a beat
+        # The slot's heart outlasts batches, which may be shorter than a beat.
+        with heartbeat(every_s, partial(self._renew_slot, slot)):
             while not self._stop.is_set() and (batch := self._lease()):
                 with heartbeat(every_s, partial(self._renew, batch)):
                     settled += self._work(batch)
@@ -129,25 +150,28 @@ class Worker:
     def _lease(self) -> list[Held]:
         """Up to a batch of waiting jobs, now ours."""
         leased: list[Held] = []
+        refused = False
         for job in self._jobs.backlog(LOOK_AT):
             if len(leased) == self._settings.batch_size:
                 break
             with bound(job=job.id):
-                leased += self._leased(job, alone=not leased)
+                try:
+                    leased += self._leased(job, alone=not leased)
+                except DanceBitsError as error:  # what goes wrong with one costs no other
+                    log.info("not leased: %r", error)
+                    refused |= isinstance(error, TransientError) and not isinstance(error, StepBusy | LostLease)
             if leased and leased[-1].attempt > MAX_SHARED_ATTEMPTS:
                 break
+        self._refusals = self._refusals + 1 if refused and not leased else 0
         return leased
 
     def _leased(self, job: Job, *, alone: bool) -> list[Held]:
-        """The job, if it is ours now. What goes wrong with one costs no other."""
-        try:
-            step = self._claimed(job, alone=alone)
-            if step.is_settled:
-                self._conclude(job, step)
-        except DanceBitsError as error:
-            log.info("not leased: %r", error)
+        """The job, if it is ours now."""
+        step = self._claimed(job, alone=alone)
+        if step.is_settled:
+            self._conclude(job, step)
             return []
-        return [] if step.is_settled else [Held(job, step.attempt)]
+        return [Held(job, step.attempt)]
 
     def _claimed(self, job: Job, *, alone: bool) -> Step:
         """Raises StepBusy where another holds it, or where it must not share a batch."""
@@ -196,7 +220,7 @@ class Worker:
         """At once where this worker must end; otherwise the lease is kept a while, for nobody to take it."""
         if isinstance(error, Interrupted):
             return self._jobs.update_step(held.job.id, INFER, lambda step: step.released(held.attempt))
-        rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** (held.attempt - 1))
+        rest_s = _rest_s(held.attempt)
         now, rest = self._ports.now(), timedelta(seconds=rest_s)
         step = self._jobs.update_step(held.job.id, INFER, lambda step: step.renewed(held.attempt, now, rest))
         self._rest_s = max(self._rest_s, rest_s)
@@ -287,6 +311,11 @@ class Worker:
             return work()
         except Exception as error:  # noqa: BLE001 - settled by fate in _settle: nothing is swallowed
             return error
+
+
+def _rest_s(attempt: int) -> float:
+    """How long to leave alone what failed for now for the ``attempt``-th time."""
+    return min(LONGEST_REST_S, FIRST_REST_S * 2 ** (attempt - 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ time: the next look starts it, and the executors' leases make a surplus one harm
 
 An execution is on its way while a slot is reserved, and at work while a slot is leased. Either
 promises a look at the backlog that is still to come: whoever holds a slot looks once more after
-giving it up. What the platform calls active promises nothing, for an execution stays so for seconds
+giving it up, and where it was stopped with work left it fails, so that the platform starts it
+again. What the platform calls active promises nothing, for an execution stays so for seconds
 after its last look; a job sealed then would wait for nobody.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,8 +66,7 @@ class CompareInference:
         keep("curves.npz", curves_npz([dancer]), "application/octet-stream")
         _keep_overlay(job, answer.comparison, keep, ports)
         timings_s = {**loaded.seconds, "infer": answer.seconds, "record": round(time.monotonic() - started_s, 3)}
-        full = result([dancer], **loaded.facts, timings_s=timings_s)
-        keep("result.json", json.dumps(full, indent=1, allow_nan=False).encode(), "application/json")
+        full = keep.result(result([dancer], **loaded.facts, timings_s=timings_s))
         return {**full, "objects": dict(keep.objects)}
 
 

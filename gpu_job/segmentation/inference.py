@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -78,8 +77,7 @@ class SegmentInference:
         told = replace(segmentation, warnings=(*segmentation.warnings, *lost))
         full = result(told, pose, source=described(job.recording(POSE), loaded.sha256), timings_s=timings_s)
         full["moves"] = [{**move, **clip} for move, clip in zip(full["moves"], clips, strict=True)]
-        keep("result.json", json.dumps(full, indent=1, allow_nan=False).encode(), "application/json")
-        return _summary(full, keep.objects)
+        return _summary(keep.result(full), keep.objects)
 
 
 def _clips(

@@ -15,7 +15,7 @@ from google.cloud import storage
 
 from infra.local import show
 from infra.local.system import Address
-from shared.errors import DanceBitsError, NotFound
+from shared.errors import NotFound
 from shared.gcp import connect
 from shared.job import FOLDER_OF, JOB_ID, Job, Kind, Source
 from shared.ports import JobStore
@@ -63,15 +63,16 @@ def watch(job_id: str, state: Path, *, is_new: bool = False) -> int:
 
 
 def _changes(job_id: str, jobs: JobStore, state: Path) -> Iterator[Job]:
-    """Until the job is settled. Raises NotFound where the system ends before: a listener would wait for its return."""
-    arrived: SimpleQueue[Job | DanceBitsError] = SimpleQueue()
+    """Until the job is settled. Raises what ends the listener, and NotFound where the system ends before: a listener
+    would wait for its return."""
+    arrived: SimpleQueue[Job | Exception] = SimpleQueue()
 
     def listen() -> None:
         try:
             with jobs.watch(job_id) as changes:
                 for job in changes:
                     arrived.put(job)
-        except DanceBitsError as error:
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits for it
             arrived.put(error)
 
     threading.Thread(target=listen, name="listener", daemon=True).start()
@@ -80,10 +81,10 @@ def _changes(job_id: str, jobs: JobStore, state: Path) -> Iterator[Job]:
     yield job
 
 
-def _next(arrived: SimpleQueue[Job | DanceBitsError], state: Path) -> Job:
+def _next(arrived: SimpleQueue[Job | Exception], state: Path) -> Job:
     while True:
         with contextlib.suppress(Empty):
-            if isinstance(found := arrived.get(timeout=LOOK_AFTER_S), DanceBitsError):
+            if isinstance(found := arrived.get(timeout=LOOK_AFTER_S), Exception):
                 raise found
             return found
         Address.read(state)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gpu_job import __main__ as entry_point
 from gpu_job import worker
 from gpu_job.worker import Inference, Worker
 from shared.errors import DamagedFile, GaveUp, NotFound, Unavailable
@@ -230,6 +231,33 @@ def test_new_jobs_are_worked_while_another_rests(ports):
     fake = Fake(on_record=fail_once)
     assert run(ports, fake) == 2
     assert fake.recorded == [2, 1]
+
+
+def test_a_store_that_lets_nothing_be_leased_is_asked_less_and_less_often_and_then_left(ports, clock, monkeypatch):
+    ready(ports)
+    started, asked = clock.now, []
+
+    def refuse(*_):
+        asked.append((clock.now - started).total_seconds())
+        raise Unavailable
+
+    monkeypatch.setattr(ports.jobs, "update_step", refuse)
+    assert run(ports, Fake()) == 0
+    assert asked == [0, 10, 30, 70, 130]
+
+
+def test_a_store_that_lets_jobs_be_leased_again_is_asked_as_before(ports, clock, monkeypatch):
+    jobs, update_step = fill(ports, 2), ports.jobs.update_step
+    started = clock.now
+
+    def refuse_at_first(*arguments):
+        if clock.now - started < timedelta(seconds=10):
+            raise Unavailable
+        return update_step(*arguments)
+
+    monkeypatch.setattr(ports.jobs, "update_step", refuse_at_first)
+    assert run(ports, Fake()) == 2
+    assert states(ports, jobs) == ["DONE"] * 2
 
 
 def test_a_cancelled_job_is_not_inferred(ports):
@@ -527,6 +555,28 @@ def test_a_worker_that_is_stopped_while_it_waits_ends(ports):
     run(ports, Fake(on_record=raising(Unavailable())), stop)
     timer.join()
     assert worker.FIRST_REST_S > 1, "or the wait would have ended by itself"
+
+
+@pytest.mark.parametrize(("stopped", "jobs", "code"), [(True, 1, 75), (True, 0, None), (False, 1, None)])
+def test_an_execution_that_is_stopped_with_work_left_fails_so_that_the_platform_tries_again(
+    ports, monkeypatch, stopped, jobs, code
+):
+    fill(ports, jobs)
+    stop = threading.Event()
+    if stopped:
+        stop.set()
+    monkeypatch.setattr(entry_point, "connected", lambda _: ports)
+    monkeypatch.setattr(entry_point, "INFERENCES", {Kind.SEGMENT: Fake()})
+    monkeypatch.setattr(entry_point, "_stop_on_sigterm", lambda: stop)
+    assert exit_code(entry_point.main) == code
+
+
+def exit_code(main: Callable[[], None]) -> object:
+    try:
+        main()
+    except SystemExit as exit_:
+        return exit_.code
+    return None
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
