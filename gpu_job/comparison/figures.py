@@ -79,7 +79,7 @@ def draw_pair(sheet: Sheet, teacher: Body, student: Body, limb: Limb | None = No
     draw_body(sheet, student, STUDENT if limb is None else mixed(STUDENT, paper, PALE / 2), breadth=SLIM, filled=False)
     if limb is not None:
         _draw_limb(sheet, teacher, limb, TEACHER, 1.0)
-        _draw_limb(sheet, student, limb, STUDENT, 0.8)
+        _draw_limb(sheet, student, limb, STUDENT, 0.6)
 
 
 def _draw_limb(sheet: Sheet, body: Body, limb: Limb, colour: Colour, breadth: float) -> None:

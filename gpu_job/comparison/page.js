@@ -108,7 +108,7 @@ function drawOver(canvas, section, point, limb = null) {
   pen.body(student, 0.45, colour(limb ? "--student-pale" : "--student"), false);
   if (!limb) return;
   pen.limb(teacher, limb, 1, colour("--teacher"));
-  pen.limb(student, limb, 0.8, colour("--student"));
+  pen.limb(student, limb, 0.6, colour("--student"));
 }
 
 function drawBeside(canvas, section, point) {
