@@ -33,14 +33,17 @@ JOINTS: tuple[tuple[Limb, int, int], ...] = (
     (Limb.TORSO, 11, 12),
 )  # fmt: skip
 
-ANGLE_WEIGHT = 1.0
-DEPTH_WEIGHT = 0.5
-"""One camera guesses how far away a hand is; where it is in the picture it sees."""
+ANGLE_WEIGHT = 0.5
+"""An angle turns by what both of its bones turn, so half of it is theirs. One camera guesses how far away a hand is:
+depth turns bodies and bends joints, but where a bone points away from the camera does not count (decision 12)."""
 BEATS_PER_RADIAN = 1 / np.pi
 """Makes the speed of a swing there in one beat and back in the next as large as the swing itself."""
 SPEED_REACH_BEATS = 0.25
 """Speeds are those from so long before to as long after: shorter, and an estimator's jitter outweighs the dance."""
 SPEED_WEIGHT = 1.0
+
+AXES = "xy"
+"""The picture's: of a bone's direction these two are features."""
 
 _LIMBS = tuple(Limb)
 _ends = np.array([bone[1:3] for bone in BONES])
@@ -49,9 +52,9 @@ _joints = np.array([joint[1:] for joint in JOINTS])
 
 def _layout() -> tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.bool_]]:
     """Of every posture feature: its limb, its weight, and whether it is the same from wherever one looks."""
-    limbs = [bone[0] for bone in BONES for _ in range(3)] + [joint[0] for joint in JOINTS]
-    weights = [bone[3] * axis for bone in BONES for axis in (1.0, 1.0, DEPTH_WEIGHT)] + [ANGLE_WEIGHT] * len(JOINTS)
-    from_anywhere = [axis == 1 for _ in BONES for axis in range(3)] + [True] * len(JOINTS)
+    limbs = [bone[0] for bone in BONES for _ in AXES] + [joint[0] for joint in JOINTS]
+    weights = [bone[3] for bone in BONES for _ in AXES] + [ANGLE_WEIGHT] * len(JOINTS)
+    from_anywhere = [axis == "y" for _ in BONES for axis in AXES] + [True] * len(JOINTS)
     return np.array([_LIMBS.index(limb) for limb in limbs]), np.array(weights), np.array(from_anywhere)
 
 
@@ -107,8 +110,9 @@ def movement(body: Body, points_per_beat: float) -> Movement:
     one, other = bones[:, _joints[:, 0]], bones[:, _joints[:, 1]]
     angles = np.arccos(np.clip((one * other).sum(axis=2), -1.0, 1.0))
     bent = np.minimum(seen[:, _joints[:, 0]], seen[:, _joints[:, 1]])
-    postures = np.concatenate([bones.reshape(len(bones), -1), np.where(bent > 0, angles, 0.0)], axis=1)
-    counts = np.concatenate([np.repeat(seen, 3, axis=1), bent], axis=1)
+    pointing = bones[..., : len(AXES)].reshape(len(bones), len(AXES) * len(BONES))
+    postures = np.concatenate([pointing, np.where(bent > 0, angles, 0.0)], axis=1)
+    counts = np.concatenate([np.repeat(seen, len(AXES), axis=1), bent], axis=1)
     speeds, speeds_count = _speeds(postures, counts, points_per_beat, reach)
     return Movement(np.concatenate([postures, speeds], axis=1), np.concatenate([counts, speeds_count], axis=1))
 

@@ -43,7 +43,7 @@ from tests.gpu_job.comparison.danced import (
 )
 
 SEEDS = range(6)
-OTHER_CAMERA_SEEDS = range(3)
+OTHER_CAMERA_SEEDS = range(6)
 SHIFTS_S = (0.3, 0.7, 1.04, 1.5, 2.2, 3.0)
 FRAME_RATES_HZ = (24.0, 25.0, 30000 / 1001, 50.0, 60.0)
 TEMPI = (0.9, 1.1)

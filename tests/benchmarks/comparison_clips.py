@@ -1,7 +1,7 @@
 """What the comparison makes of real dances: true variations of each, other songs, the same move again.
 
-Clips are known by folder (``move_label``) and name. Many are cut from the same few recordings: what overlaps another
-clip in its sound is the same performance and counts neither as another dancer nor as the same move danced again.
+Clips are known by folder (``move_label``) and name. Couples dance to few songs, often to the same passage of one, but
+each clip is a performance of its own.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ EVERY_MANY, EVERY_SOME, EVERY_FEW, EVERY_FEWEST = 4, 8, 16, 32
 """Of the clips in order of name, so that all folders have their part: what costs more is done with fewer."""
 PAIRS = 120
 """Of a kind: drawn from all there are."""
-SAME_FOOTAGE = 0.78
-"""Correlation of two sounds at one tempo: 0.8 to 0.98 where clips overlap, up to 0.75 where a song repeats."""
+SAME_PASSAGE = 0.78
+"""Correlation of two sounds: 0.8 to 0.98 where clips play one passage, up to 0.75 where a song repeats."""
 OTHER_TEMPO = 1.01
 ASPECT = 16 / 9
 FAR = 0.12  # image heights between the hips that were seen: another dancer
@@ -70,34 +70,38 @@ def clips_in(folder: Path, shelf: Shelf) -> list[Clip]:
     return [Clip(video, label, shelf.clip(video)) for video, label in videos]
 
 
+Pair = tuple[Clip, Clip]
+
+
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Places of clips: ``unrelated`` of other songs and other folders, in two halves that share no song;
-    ``same_move`` of one name, ``same_folder`` of one folder, ``other_move``
-    of neither; no two of one performance. ``same_footage`` overlap."""
+    """``unrelated`` of other songs, folders and names, in two halves that share no song; ``same_music`` of other
+    folders and names to the same passage of a song; ``same_move`` of one name, ``same_folder`` of one folder,
+    ``other_move`` of neither."""
 
-    unrelated: tuple[list[tuple[Clip, Clip]], list[tuple[Clip, Clip]]]
-    same_move: list[tuple[Clip, Clip]]
-    same_folder: list[tuple[Clip, Clip]]
-    other_move: list[tuple[Clip, Clip]]
-    same_footage: list[tuple[Clip, Clip]]
+    unrelated: tuple[list[Pair], list[Pair]]
+    same_music: list[Pair]
+    same_move: list[Pair]
+    same_folder: list[Pair]
+    other_move: list[Pair]
 
 
 def pairs_of(clips: Sequence[Clip]) -> Pairs:
     both = [(one, other) for n, one in enumerate(clips) for other in clips[:n]]
-    halves = tuple(
-        [pair for pair in both if _are_unrelated(*pair) and _half(pair[0]) == _half(pair[1]) == n] for n in (0, 1)
+    other = [pair for pair in both if pair[0].folder != pair[1].folder and pair[0].move != pair[1].move]
+    halves = [[pair for pair in other if _are_unrelated(*pair, half)] for half in (0, 1)]
+    return Pairs(
+        unrelated=(_some(halves[0]), _some(halves[1])),
+        same_music=_some([pair for pair in other if plays_the_same(*pair)]),
+        same_move=[pair for pair in both if pair[0].move == pair[1].move],
+        same_folder=_some([pair for pair in both if pair[0].folder == pair[1].folder]),
+        other_move=_some(other),
     )
-    moves = [pair for pair in both if pair[0].move == pair[1].move]
-    folders = _some([pair for pair in both if pair[0].folder == pair[1].folder])
-    other = _some([pair for pair in both if pair[0].folder != pair[1].folder and pair[0].move != pair[1].move])
-    apart = ([pair for pair in pairs if not is_same_footage(*pair)] for pairs in (moves, folders, other))
-    return Pairs((_some(halves[0]), _some(halves[1])), *apart, _some([pair for pair in both if is_same_footage(*pair)]))
 
 
-def _are_unrelated(one: Clip, other: Clip) -> bool:
+def _are_unrelated(one: Clip, other: Clip, half: int) -> bool:
     apart = max(one.bpm, other.bpm) / min(one.bpm, other.bpm)
-    return one.folder != other.folder and one.move != other.move and apart > OTHER_TEMPO
+    return apart > OTHER_TEMPO and _half(one) == _half(other) == half
 
 
 def _half(clip: Clip) -> int:
@@ -110,11 +114,11 @@ def _some(pairs: list[tuple[Clip, Clip]]) -> list[tuple[Clip, Clip]]:
     return [pairs[n] for n in sorted(order)]
 
 
-def is_same_footage(one: Clip, other: Clip) -> bool:
+def plays_the_same(one: Clip, other: Clip) -> bool:
     if not abs(one.bpm / other.bpm - 1) < 0.01:  # also where no beat was heard
         return False
     heard = same_sound(one.take.audio, other.take.audio)
-    return heard is not None and heard.lags[0].correlation > SAME_FOOTAGE and abs(heard.lags[0].ratio - 1) < 0.01
+    return heard is not None and heard.lags[0].correlation > SAME_PASSAGE
 
 
 def clip_rows(shelf: Shelf, folder: Path) -> Iterator[Row]:
@@ -143,6 +147,10 @@ def unrelated_rows(pairs: Pairs) -> Iterator[Row]:
         figure = f"{np.median(known):.1f} in the middle, 9 of 10 below {np.quantile(known, 0.9):.1f}, of {len(known)}"
         yield Row(f"unrelated clips ≤ 25 (median), {name}", figure, float(np.median(known)) <= 25)
         yield Row(f"concordance of unrelated clips, {name}", _medians(half), None)
+    found = [score(one.take, other.take) for one, other in pairs.same_music]
+    known = [each for each in found if np.isfinite(each)]
+    figure = f"{np.median(known):.1f} in the middle, 9 of 10 below {np.quantile(known, 0.9):.1f}, of {len(known)}"
+    yield Row("other moves to the same music ≤ 25 (median)", figure, float(np.median(known)) <= 25)
 
 
 def _medians(pairs: Sequence[tuple[Clip, Clip]]) -> str:
@@ -257,7 +265,7 @@ def limb_rows(shelf: Shelf, clips: Sequence[Clip]) -> Iterator[Row]:
 
 def move_rows(pairs: Pairs) -> Iterator[Row]:
     negatives = [_likeness(*pair) for pair in pairs.other_move]
-    for name, same in (("name", pairs.same_move), ("folder", pairs.same_folder), ("performance", pairs.same_footage)):
+    for name, same in (("name", pairs.same_move), ("folder", pairs.same_folder)):
         positives = [_likeness(*pair) for pair in same]
         areas = [area_under_roc([one[n] for one in positives], [one[n] for one in negatives]) for n in (0, 1)]
         figure = (
