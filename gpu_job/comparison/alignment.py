@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpu_job.comparison.bodies import Body, body, has_depth, lying, sampled
-from gpu_job.comparison.concordance import at_best_lag
+from gpu_job.comparison.concordance import at_best_lag, balanced
 from gpu_job.comparison.findings import Take
 from gpu_job.comparison.laying import LEAST_BEATS, Dancer, Lay, Search
-from gpu_job.comparison.movement import WEIGHT_OF, Movement, facing, movement
+from gpu_job.comparison.movement import Movement, facing, movement
 from shared.errors import CannotCompare
 from shared.timeline import FloatArray
 
@@ -99,7 +99,7 @@ def _fitted(plain: Aligned) -> Aligned | None:
 def _turned(student: Body, teacher: Body, taught: Movement) -> tuple[float, float]:
     """The turn after which the student faces as the teacher, and the concordance then, late or not."""
     turn = facing(student, teacher)
-    return turn, at_best_lag(movement(student.turned(turn), POINTS_PER_BEAT), taught, WEIGHT_OF, POINTS_PER_BEAT)
+    return turn, at_best_lag(movement(student.turned(turn), POINTS_PER_BEAT), taught, balanced(taught), POINTS_PER_BEAT)
 
 
 def _contradiction(taken: Lay, by_counts: list[Lay], search: Search) -> float:

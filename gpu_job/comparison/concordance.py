@@ -12,14 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from gpu_job.comparison.findings import Limb
-from gpu_job.comparison.movement import LIMB_OF, POSTURES, WEIGHT_OF, Movement
+from gpu_job.comparison.movement import LIMB_OF, LIMB_WEIGHT, POSTURES, WEIGHT_OF, Movement
 from shared.timeline import FloatArray, IntArray
 
 POSTURE_SHARE = 0.25
 """How much of a difference in mean posture counts: the camera's height tilts everybody it sees."""
-JITTER = np.full(len(LIMB_OF), 0.1**2)
-"""``(F,)`` squares of what is neither merit nor fault: six degrees, less than a teacher corrects. Of a video that was
-written anew nine in ten features differ by less than 0.05 to 0.15, of one from 30° aside by more (decision 12)."""
+JITTER = np.full(len(LIMB_OF), 0.12**2)
+"""``(F,)`` squares of what is neither merit nor fault: seven degrees, less than a teacher corrects. Of a video that
+was written anew nine in ten features differ by less than 0.05 to 0.15, of one from 30° aside by more (decision 12)."""
+ALL = np.ones(len(LIMB_OF), bool)
+STILL = 0.02**2
+"""Motion that an estimator sees in somebody who does not move."""
+
 TRIED_LAGS_BEATS = (0.0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75, -1.0, 1.0)
 LAG_COST = 0.1
 """Concordance that a beat of lag must gain: of two ways to see a dance the more punctual is the likelier."""
@@ -63,10 +67,17 @@ def agreement(student: Movement, teacher: Movement) -> Agreement:
     weight = seen * WEIGHT_OF
     offset = POSTURE_SHARE * (one_mean - other_mean) ** 2
     apart = (one.values - other.values) ** 2 + offset
-    whole = one.values**2 + other.values**2 + offset + JITTER
-    beyond = np.maximum(apart - JITTER, 0.0)
+    allowed = JITTER * _alike(one, other, seen)
+    whole = one.values**2 + other.values**2 + offset + allowed
+    beyond = np.maximum(apart - allowed, 0.0)
     full = _by_limb(WEIGHT_OF[None])
     return Agreement(_by_limb(weight * (whole - beyond)), _by_limb(weight * whole), _by_limb(weight) / full)
+
+
+def _alike(one: Movement, other: Movement, seen: FloatArray) -> FloatArray:
+    """``(F,)`` 0 … 1, whether both move by as much: who stands still where another moves has earned no allowance."""
+    power, more = ((seen * each.values**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1e-9) for each in (one, other))
+    return (np.minimum(power, more) + STILL) / (np.maximum(power, more) + STILL)
 
 
 def _by_limb(values: FloatArray) -> FloatArray:
@@ -77,6 +88,16 @@ def _by_limb(values: FloatArray) -> FloatArray:
 def concordance(common: FloatArray, whole: FloatArray) -> FloatArray:
     """−1 … 1; NaN where nothing was seen."""
     return np.divide(common, whole, out=np.full(np.shape(common), np.nan), where=whole > 0)
+
+
+def balanced(teacher: Movement, features: npt.NDArray[np.bool_] = ALL) -> FloatArray:
+    """``(F,)`` weights with which each of the teacher's limbs counts as much in a sum over features, however far it
+    swings: whose arms are wrong is not laid elsewhere for them. ``teacher`` has these ``features`` only."""
+    centre, _ = centred(teacher)
+    share = (centre.seen * (centre.values**2 + JITTER[features])).mean(axis=0) * WEIGHT_OF[features]
+    of_limb = share @ _ONE_HOT[features]
+    scale = np.divide(LIMB_WEIGHT, of_limb, out=np.zeros_like(of_limb), where=of_limb > 0)
+    return WEIGHT_OF[features] * scale[LIMB_OF[features]]
 
 
 def at_no_lag(student: Movement, teacher: Movement, weights: FloatArray) -> float:

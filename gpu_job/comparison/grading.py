@@ -13,23 +13,21 @@ import numpy.typing as npt
 
 from gpu_job.comparison.concordance import Agreement, concordance
 from gpu_job.comparison.findings import Grade, Lateness, Limb
+from gpu_job.comparison.movement import LIMB_WEIGHT
 from shared.timeline import FloatArray
 
 LIMBS = tuple(Limb)
 
 UNRELATED: Mapping[Limb | None, float] = {
-    None: 0.39,
-    Limb.LEFT_ARM: 0.33, Limb.RIGHT_ARM: 0.33, Limb.LEFT_LEG: 0.41, Limb.RIGHT_LEG: 0.41,
-    Limb.TORSO: 0.44, Limb.HEAD: 0.31,
+    None: 0.35,
+    Limb.LEFT_ARM: 0.27, Limb.RIGHT_ARM: 0.27, Limb.LEFT_LEG: 0.34, Limb.RIGHT_LEG: 0.34,
+    Limb.TORSO: 0.38, Limb.HEAD: 0.29,
 }  # fmt: skip
 """Concordance, after alignment, of dancers who dance something else: the medians over pairs of clips of other songs
 and other moves, of one half of the songs (decision 12; ``python -m tests.benchmarks.comparison`` prints them)."""
 
 LEAST_SEEN = 0.25
 """Of a limb, of a move or of the whole: less is not judged."""
-
-LIMB_WEIGHT = np.array([0.5 if limb is Limb.HEAD else 1.0 for limb in LIMBS])
-"""What a limb counts in the whole: as much as any other, however far it swings; the head, which is small, half."""
 
 UNTOLD_BEATS = 0.06
 """Less lateness nobody can be told: 30 ms at 126 BPM, a camera's picture."""

@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from gpu_job.comparison.bodies import Body
-from gpu_job.comparison.concordance import LagCurve, Reference, at_all_lags, at_best_lag
+from gpu_job.comparison.concordance import LagCurve, Reference, at_all_lags, at_best_lag, balanced
 from gpu_job.comparison.findings import AlignedBy, Take
 from gpu_job.comparison.listening import Lag, SameSound, peak_between, same_sound
-from gpu_job.comparison.movement import FROM_ANYWHERE, POSTURES, WEIGHT_OF, Movement, movement
+from gpu_job.comparison.movement import FROM_ANYWHERE, POSTURES, Movement, movement
 from shared.timeline import BeatGrid, FloatArray, IntArray
 
 NO_BEAT_S = 0.5
@@ -42,7 +42,6 @@ OVERLAP_MERIT = 0.15
 """Concordance that a dance must gain for lying on half of the other instead of all: short overlaps fit by chance."""
 
 FEATURES = FROM_ANYWHERE & (np.arange(len(FROM_ANYWHERE)) < POSTURES)
-WEIGHTS = WEIGHT_OF[FEATURES]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +116,7 @@ class Search:
         self._counts = teacher.counts()
         self._plain, self._mirrored = _quick(student, student.body), _quick(student, student.body.mirrored())
         self._taught = _looked_up(_quick(teacher, teacher.body), teacher, self._counts)
+        self._weights = balanced(self._taught, FEATURES)
 
     def by_sound(self) -> list[Lay]:
         """None unless both play the same recording."""
@@ -150,7 +150,7 @@ class Search:
     def fit(self, lay: Lay) -> float:
         """Concordance at first sight, −1 … 1, of the student as he is or mirrored, whichever is more."""
         ours = (_looked_up(motion, self._student, lay.student) for motion in (self._plain, self._mirrored))
-        return max(at_best_lag(one, self._taught, WEIGHTS, POINTS_PER_BEAT) for one in ours)
+        return max(at_best_lag(one, self._taught, self._weights, POINTS_PER_BEAT) for one in ours)
 
     def _at_counts(self, motion: Movement) -> _Found:
         ours = self._student.counts()
@@ -179,11 +179,13 @@ class Search:
     def _evenly(self) -> Reference:
         """The teacher on a clock, whatever the beats do."""
         seconds = BeatGrid.regular(NO_BEAT_S, self._teacher.end_s + NO_BEAT_S)
-        return Reference.of(_looked_up(_quick(self._teacher, self._teacher.body), self._teacher, seconds), WEIGHTS)
+        return Reference.of(
+            _looked_up(_quick(self._teacher, self._teacher.body), self._teacher, seconds), self._weights
+        )
 
     @cached_property
     def _by_counts(self) -> Reference:
-        return Reference.of(self._taught, WEIGHTS)
+        return Reference.of(self._taught, self._weights)
 
     def _curve(self, motion: Movement, ours: BeatGrid, reference: Reference) -> LagCurve:
         """Fit at every lag in points: concordance, less what a short overlap gains by chance."""

@@ -46,6 +46,8 @@ AXES = "xy"
 """The picture's: of a bone's direction these two are features."""
 
 _LIMBS = tuple(Limb)
+LIMB_WEIGHT = np.array([0.5 if limb is Limb.HEAD else 1.0 for limb in _LIMBS])
+"""What a limb counts in the whole: as much as any other, however far it swings; the head, which is small, half."""
 _ends = np.array([bone[1:3] for bone in BONES])
 _joints = np.array([joint[1:] for joint in JOINTS])
 

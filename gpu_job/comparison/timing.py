@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gpu_job.comparison.concordance import JITTER, centred
-from gpu_job.comparison.movement import WEIGHT_OF, Movement
+from gpu_job.comparison.concordance import JITTER, balanced, centred
+from gpu_job.comparison.movement import Movement
 from shared.timeline import FloatArray
 
 LAGS_PER_POINT = 2
@@ -50,11 +50,11 @@ def _costs(fine: Movement, teacher: Movement, reach: int, points_per_beat: int) 
 def _sums(fine: Movement, teacher: Movement, reach: int) -> tuple[FloatArray, FloatArray]:
     """``(P, L)`` squares of what differs at every lag, and of both."""
     (ours, _), (theirs, _) = centred(fine), centred(teacher)
-    rows = LAGS_PER_POINT * np.arange(len(teacher))
+    rows, weights = LAGS_PER_POINT * np.arange(len(teacher)), balanced(teacher)
     apart, power = np.empty((2, len(teacher), 2 * reach + 1))
     for lag in range(2 * reach + 1):
         values = ours.values[rows + lag]
-        weight = np.minimum(theirs.seen, ours.seen[rows + lag]) * WEIGHT_OF
+        weight = np.minimum(theirs.seen, ours.seen[rows + lag]) * weights
         apart[:, lag] = np.einsum("pf,pf->p", weight, (values - theirs.values) ** 2)
         power[:, lag] = np.einsum("pf,pf->p", weight, values**2 + theirs.values**2 + JITTER)
     return apart, power

@@ -57,8 +57,10 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
     return 0.0 if min(np.ptp(each) for each in ranks) == 0 else float(np.corrcoef(*ranks)[0, 1])
 
 
-def lowest_limb(found: Comparison) -> Limb:
-    return min(found.limbs, key=lambda limb: np.nan_to_num(found.limbs[limb].score or np.inf, nan=np.inf))
+def lowest_limb(found: Comparison) -> Limb | None:
+    """Of those that have a score."""
+    scores = {limb: grade.score for limb, grade in found.limbs.items() if grade.score is not None}
+    return min(scores, key=lambda limb: scores[limb], default=None)
 
 
 def lateness_ms(found: Comparison) -> float:
