@@ -20,15 +20,27 @@ import numpy as np
 
 from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.findings import Limb, Take
-from infra.local.sample.dancer import dance
-from infra.local.sample.moves import VOCABULARY
+from infra.local.sample.dancer import Camera, Dance, Step, dance
+from infra.local.sample.moves import VOCABULARY, Move
 from shared.errors import CannotCompare
 from shared.features import AudioFeatures
-from tests.benchmarks.bars import Row, lateness_ms, least, lowest_limb, most, rank_correlation, score, share
+from tests.benchmarks.bars import (
+    Row,
+    area_under_roc,
+    lateness_ms,
+    least,
+    lowest_limb,
+    most,
+    rank_correlation,
+    score,
+    share,
+)
 from tests.benchmarks.machine import print_table
 from tests.benchmarks.takes import Shelf
 from tests.gpu_job.comparison.danced import (
+    RATE_HZ,
     disturbed,
+    heard,
     late,
     mirrored,
     noisy,
@@ -67,6 +79,7 @@ def drawn_rows() -> Iterator[Row]:
     yield from order_rows()
     yield from lateness_rows()
     yield from limb_rows(teachers)
+    yield move_row()
     yield from odd_rows(teachers)
 
 
@@ -164,6 +177,25 @@ def limb_rows(teachers: Sequence[Take]) -> Iterator[Row]:
             for limb in Limb
         ]
         yield share(f"the disturbed limb named in ≥ 95 %{word}", named, 0.95)
+
+
+def move_row() -> Row:
+    """Each move of the vocabulary over and over, to another song, begun on another bar, by a dancer turned aside."""
+    taught = [performing(move, BPM, first_beat=0) for move in VOCABULARY]
+    danced = [noisy(turned(performing(move, BPM * 1.05, first_beat=4), 20), JITTER_M) for move in VOCABULARY]
+    scores = np.array([[score(student, teacher) for teacher in taught] for student in danced])
+    same = np.eye(len(VOCABULARY), dtype=bool)
+    area = area_under_roc(scores[same].tolist(), scores[~same].tolist())
+    figure = f"{area:.3f}, {same.sum()} against {(~same).sum()} pairs"
+    return Row("the same move against others, to other songs: area ≥ 0.85", figure, area >= 0.85)
+
+
+def performing(move: Move, tempo_bpm: float, first_beat: int) -> Take:
+    """One move from one beat on, to a song of its own."""
+    music = song(int(tempo_bpm), tempo_bpm)
+    beats = range(first_beat, len(music.beats) - 8, 8)
+    danced = Dance(music.beats, tuple(Step(move, beat, beat + 8) for beat in beats), Camera())
+    return Take(danced.features(RATE_HZ, music.duration_s).smoothed(), heard(int(tempo_bpm), tempo_bpm))
 
 
 def odd_rows(teachers: Sequence[Take]) -> Iterator[Row]:

@@ -103,6 +103,31 @@ def rewritten(video: Path, variation: Variation, to: Path) -> Path:
     return to
 
 
+def resampled(take: Take, video: Path, variation: Variation) -> Take:
+    """The same recording varied in time alone, after it was looked at: what the estimator makes of a second look
+    is left out. The sound is varied as in :func:`rewritten`."""
+    pose, duration_s = take.pose, len(take.pose) / take.pose.rate_hz
+    kept_s = (duration_s - variation.cut_s) / variation.tempo
+    times_s = sample_times_s(sample_count(kept_s, RATE_HZ), RATE_HZ)
+    shown_s = np.floor(times_s * variation.frame_rate_hz + 1e-6) / variation.frame_rate_hz
+    places = np.clip((variation.cut_s + shown_s * variation.tempo) * RATE_HZ, 0, len(pose) - 1)
+    image, world, visibility = (_between(each, places) for each in (pose.image, pose.world, pose.visibility))
+    samples = sound(video, SAMPLE_RATE_HZ, duration_s)
+    assert samples is not None
+    samples = samples[round(variation.cut_s * SAMPLE_RATE_HZ) :]
+    samples = samples if variation.tempo == 1 else librosa.effects.time_stretch(samples, rate=variation.tempo)
+    return Take(PoseFeatures(RATE_HZ, image, world, visibility), hear(samples, SAMPLE_RATE_HZ, RATE_HZ, kept_s))
+
+
+def _between(values: FloatArray, places: FloatArray) -> FloatArray:
+    """Rows at real-numbered places; where the next one is unseen, the one before."""
+    at = np.floor(places).astype(int)
+    then = np.minimum(at + 1, len(values) - 1)
+    share = (places - at).reshape(-1, *[1] * (values.ndim - 1))
+    mixed = values[at] * (1 - share) + values[then] * share
+    return np.where(np.isfinite(mixed), mixed, values[at]).astype(np.float32)
+
+
 def _turned(picture: Picture, variation: Variation) -> Picture:
     picture = picture[:, ::-1] if variation.is_mirrored else picture
     picture = np.rot90(picture, -1) if variation.is_lying else picture
