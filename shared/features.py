@@ -83,7 +83,7 @@ class AudioFeatures:
         return len(self.log_mel) == 0
 
     def to_bytes(self) -> bytes:
-        return _pack(
+        return pack(
             "audio", rate_hz=self.rate_hz, duration_s=self.duration_s,
             log_mel=self.log_mel, chroma=self.chroma, onset_rate_hz=self.onset_rate_hz, onset=self.onset,
             tempo_bpm=np.nan if self.tempo_bpm is None else self.tempo_bpm,
@@ -94,7 +94,7 @@ class AudioFeatures:
     @classmethod
     def from_bytes(cls, data: bytes) -> AudioFeatures:
         """Raises BadMessage where the bytes are no audio features of this schema."""
-        with _unpacked("audio", data) as a:
+        with unpacked("audio", data) as a:
             tempo_bpm = float(a["tempo_bpm"])
             return cls(
                 rate_hz=float(a["rate_hz"]), duration_s=float(a["duration_s"]),
@@ -213,7 +213,7 @@ class PoseFeatures:
         )
 
     def to_bytes(self) -> bytes:
-        return _pack(
+        return pack(
             "pose", rate_hz=self.rate_hz, image=self.image, world=self.world,
             visibility=self.visibility, first_sample=self.first_sample,
         )  # fmt: skip
@@ -221,7 +221,7 @@ class PoseFeatures:
     @classmethod
     def from_bytes(cls, data: bytes) -> PoseFeatures:
         """Raises BadMessage where the bytes are no pose features of this schema."""
-        with _unpacked("pose", data) as a:
+        with unpacked("pose", data) as a:
             return cls(float(a["rate_hz"]), a["image"], a["world"], a["visibility"], int(a["first_sample"]))
 
 
@@ -254,7 +254,8 @@ def _places(layout: str) -> Sequence[int]:
             raise ValueError(f"unknown layout {layout!r}: blazepose33 or coco17")
 
 
-def _pack(kind: str, **arrays: npt.ArrayLike) -> bytes:
+def pack(kind: str, **arrays: npt.ArrayLike) -> bytes:
+    """Named arrays as an npz file that says what it holds."""
     buffer = io.BytesIO()
     named: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     np.savez_compressed(buffer, schema=SCHEMA, kind=kind, **named)
@@ -262,8 +263,8 @@ def _pack(kind: str, **arrays: npt.ArrayLike) -> bytes:
 
 
 @contextmanager
-def _unpacked(kind: str, data: bytes) -> Generator[dict[str, npt.NDArray[Any]]]:
-    """The arrays that :func:`_pack` packed. What cannot be read, also by the caller, is a BadMessage."""
+def unpacked(kind: str, data: bytes) -> Generator[dict[str, npt.NDArray[Any]]]:
+    """The arrays that :func:`pack` packed. What cannot be read, also by the caller, is a BadMessage."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = dict(archive)

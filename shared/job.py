@@ -167,6 +167,11 @@ class Job:
         return self.state in SETTLED
 
     @property
+    def dancers(self) -> int:
+        """How many are to be followed: 1, or the 2 of a couple."""
+        return int(self.options.get("dancers", 1))
+
+    @property
     def own_steps(self) -> list[str]:
         """Those of the plan that work on the upload."""
         return [step for step in self.plan if not step.startswith(TEACHER)]

@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from functions.pose.landmarker import Landmarker, share_one_arena
 from functions.pose.threads import side_by_side
@@ -36,9 +39,21 @@ AHEAD = 4  # pictures decoded before they are needed: enough to hide a slow one
 REPORT_EVERY = 15  # samples
 
 
+class Follower(Protocol):
+    """Sees pictures that come in order, from its making until its ``with`` statement is left."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def landmarks(self, picture: npt.NDArray[np.uint8], sample: int) -> FloatArray | None:
+        """What is seen at ``sample``, an array of one shape throughout, or None for nobody."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """``landmarks`` as of :meth:`Landmarker.landmarks`."""
+    """``landmarks`` as of :meth:`Follower.landmarks`."""
 
     sample: int
     landmarks: FloatArray | None
@@ -62,22 +77,41 @@ def extract(
     Raises what :func:`shared.media.frames` and ``open_source`` raise; MissingTool where MediaPipe or
     the model cannot be loaded; ValueError where ``span`` cuts a chunk.
     """
+    follower = partial(Landmarker, model, rate_hz)
+    shape = (BLAZEPOSE_LANDMARKS, 6)
+    table = watched(open_source, follower, shape, rate_hz, span, count=count, report=report, workers=workers)
+    return pose_features(table, rate_hz, span.start)
+
+
+def watched(
+    open_source: Callable[[], Source],
+    follower: Callable[[], Follower],
+    shape: tuple[int, ...],
+    rate_hz: float,
+    span: SampleSpan,
+    *,
+    count: int,
+    report: Callable[[float], None],
+    workers: int,
+) -> FloatArray:
+    """``(T, *shape)`` float32: what a follower for each chunk sees, NaN where nobody. Otherwise as :func:`extract`."""
     pieces = [piece for piece in chunks(count, rate_hz, CHUNK_S) if span.start <= piece.start < span.stop]
     if SampleSpan(pieces[0].start, pieces[-1].stop) != span if pieces else len(span):
         raise ValueError(f"{span} is no run of whole chunks")
     share_one_arena()
-    runs = [partial(_followed, open_source, model, rate_hz, run) for run in _even_runs(pieces, workers)]
-    table = np.full((len(span), BLAZEPOSE_LANDMARKS, 6), np.nan, np.float32)
+    runs = [partial(_followed, open_source, follower, rate_hz, run) for run in _even_runs(pieces, workers)]
+    table = np.full((len(span), *shape), np.nan, np.float32)
     with closing(side_by_side(runs, AHEAD)) as followed:
         for done, seen in enumerate(followed, 1):
             if seen.landmarks is not None:
                 table[seen.sample - span.start] = seen.landmarks
             if done % REPORT_EVERY == 0:
                 report(done / len(span))
-    return _features(table, rate_hz, span.start)
+    return table
 
 
-def _features(table: FloatArray, rate_hz: float, first_sample: int) -> PoseFeatures:
+def pose_features(table: FloatArray, rate_hz: float, first_sample: int) -> PoseFeatures:
+    """``table`` ``(T, 33, 6)``, rows as of :meth:`Landmarker.landmarks`."""
     image, world, visibility = table[..., :2], table[..., 2:5], np.nan_to_num(table[..., 5])
     return PoseFeatures(rate_hz, image, world, visibility, first_sample)
 
@@ -89,7 +123,7 @@ def _even_runs(pieces: Sequence[SampleSpan], count: int) -> list[Sequence[Sample
 
 
 def _followed(
-    open_source: Callable[[], Source], model: Path, rate_hz: float, pieces: Sequence[SampleSpan]
+    open_source: Callable[[], Source], follower: Callable[[], Follower], rate_hz: float, pieces: Sequence[SampleSpan]
 ) -> Generator[_Seen]:
     """The samples of neighbouring chunks, one chunk after the other, while a thread decodes ahead."""
     before = _Before(rate_hz)
@@ -99,7 +133,7 @@ def _followed(
             if piece is None:
                 before.extend(shown)
                 continue
-            with Landmarker(model, rate_hz) as landmarker:
+            with follower() as landmarker:
                 for frame in before.frames(piece):
                     landmarker.landmarks(frame.picture, frame.sample)
                 for frame in shown:

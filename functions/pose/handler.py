@@ -8,8 +8,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from functions.pose import couple
 from functions.pose.extraction import extract
 from functions.pose.model import bundle
+from shared.couple import Couple
 from shared.errors import BadMessage, MissingTool, Unavailable
 from shared.events import Message, StepRequested
 from shared.features import PoseFeatures
@@ -19,6 +21,8 @@ from shared.step import Report, run_step
 from shared.timeline import SampleSpan
 
 model = cache(bundle)
+
+COUPLE = 2  # dancers
 
 
 def handle(message: Message, ports: Ports) -> None:
@@ -39,9 +43,10 @@ def _watch(ports: Ports, job: Job, step: str, report: Report) -> Mapping[str, An
     return {"object": name, "samples": len(pose), "detected": int(pose.detected.sum()), "seconds": seconds}
 
 
-def _seen(ports: Ports, job: Job, step: str, report: Report) -> PoseFeatures:
+def _seen(ports: Ports, job: Job, step: str, report: Report) -> PoseFeatures | Couple:
     span, recording, settings = job.plan[step], job.recording(step), ports.settings
-    return extract(
+    watch = couple.extract if job.dancers == COUPLE else extract
+    return watch(
         lambda: ports.blobs.open(recording.source),
         model(settings.pose_model or None, Path(settings.cache) if settings.cache else None),
         recording.media["rate_hz"],

@@ -9,6 +9,7 @@ import pytest
 
 from functions.pose import handler
 from functions.pose.handler import handle
+from shared.couple import COLOURS, Couple
 from shared.errors import BadMessage, DamagedFile, MissingTool, Unavailable
 from shared.events import FeaturesReady, StepRequested, Tick
 from shared.features import BLAZEPOSE_LANDMARKS, PoseFeatures
@@ -75,6 +76,21 @@ def test_a_shard_becomes_an_object_of_features_and_dispatch_is_told(ports, job, 
     pose = PoseFeatures.from_bytes(ports.blobs.read("features", name))
     assert (SampleSpan(pose.first_sample, pose.first_sample + len(pose)), pose.rate_hz) == (SampleSpan(100, 150), 15.0)
     assert published(ports) == [FeaturesReady(job.id)]
+
+
+def test_a_job_of_two_dancers_gets_the_features_of_a_couple(ports, job, eyes, monkeypatch):
+    def both(*given, **options) -> Couple:
+        pose = eyes(*given, **options)
+        nobody = replace(pose, image=np.full_like(pose.image, np.nan), visibility=np.zeros_like(pose.visibility))
+        return Couple(pose, nobody, np.full((len(pose), 2, COLOURS), np.nan, np.float32))
+
+    monkeypatch.setattr(handler.couple, "extract", both)
+    ports.jobs.update(job.id, lambda job: replace(job, options={"dancers": 2}))
+    step = watched(ports, job)
+    assert (step.output["samples"], step.output["detected"]) == (50, 30)
+    couple = Couple.from_bytes(ports.blobs.read("features", step.output["object"]))
+    assert (couple.first_sample, len(couple)) == (100, 50)
+    assert not couple.both_detected.any()
 
 
 def test_the_client_sees_how_far_it_is(ports, job, eyes):
