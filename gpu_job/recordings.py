@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.couple import Couple
 from shared.features import AudioFeatures, PoseFeatures
 from shared.job import Recording, Step, listens, looks
 from shared.ports import Ports
@@ -15,18 +16,20 @@ from shared.ports import Ports
 class Extracted:
     """The features of one video.
 
-    ``pose``    as the estimator saw it: not smoothed
+    ``poses``   of its one dancer, or of lead and follow, as the estimator saw them: not smoothed
+    ``sureness``0 … 1, that lead and follow are not taken for each other
     ``sha256``  of the file
     ``seconds`` that ``audio`` and ``pose`` took
     """
 
-    pose: PoseFeatures
+    poses: Sequence[PoseFeatures]
+    sureness: float
     audio: AudioFeatures
     sha256: str
     seconds: Mapping[str, float]
 
 
-def extracted(names: Iterable[str], steps: Mapping[str, Step], ports: Ports) -> Extracted:
+def extracted(names: Iterable[str], steps: Mapping[str, Step], ports: Ports, dancers: int = 1) -> Extracted:
     """What the steps of these names left. Raises NotFound where it is gone."""
     outputs = {name: steps[name].output for name in names}
 
@@ -36,11 +39,19 @@ def extracted(names: Iterable[str], steps: Mapping[str, Step], ports: Ports) -> 
     (sound,) = (name for name in outputs if listens(name))
     poses = [name for name in outputs if looks(name)]
     return Extracted(
-        PoseFeatures.joined([PoseFeatures.from_bytes(features(name)) for name in poses]),
+        *_followed([features(name) for name in poses], dancers),
         AudioFeatures.from_bytes(features(sound)),
         outputs[sound]["sha256"],
         {"audio": outputs[sound]["seconds"], "pose": sum(outputs[name]["seconds"] for name in poses)},
     )
+
+
+def _followed(parts: Sequence[bytes], dancers: int) -> tuple[Sequence[PoseFeatures], float]:
+    """The poses of each dancer, and how sure it is who is who."""
+    if dancers == 1:
+        return [PoseFeatures.joined([PoseFeatures.from_bytes(part) for part in parts])], 1.0
+    couple = Couple.joined([Couple.from_bytes(part) for part in parts]).settled()
+    return [couple.lead, couple.follow], couple.confidence
 
 
 def described(recording: Recording, sha256: str) -> dict[str, Any]:

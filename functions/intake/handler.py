@@ -130,7 +130,7 @@ def teacher_of(options: Mapping[str, float | str], ports: Ports) -> Recording:
     if not name:
         raise BadOption("A comparison needs the option teacher: the id of an earlier job, or the name of a video.")
     job, source = _named_teacher(name, ports)
-    if job and _has_features(job, ports):
+    if job and job.dancers == options.get("dancers", 1) and _has_features(job, ports):
         return Recording(job.source, job.media, job.id)
     try:
         return Recording(source, _looked_at(source, ports))

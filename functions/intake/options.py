@@ -24,7 +24,7 @@ OPTIONS: Mapping[Kind, Mapping[str, Callable[[str], float | str]]] = {
         "min_probability": _within(0, 1, float, "a number"),
         "min_counts": _within(1, 32, int, "a whole number"),
     },
-    Kind.COMPARE: {"teacher": str},
+    Kind.COMPARE: {"teacher": str, "dancers": _within(1, 2, int, "a whole number")},
 }
 """What the metadata of a kind's upload may ask for, beside its owner. What else stands there (the phone's notes) is
 left alone. The job keeps what was asked, so that nothing is lost where its upload is told of again."""

@@ -5,33 +5,46 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from gpu_job.comparison.comparing import compare
-from gpu_job.comparison.findings import Comparison, Take
+from gpu_job.comparison.findings import Take
 from gpu_job.comparison.moments import moment_png
 from gpu_job.comparison.overlay import overlay_video
 from gpu_job.comparison.page import Names, report_html
-from gpu_job.comparison.report import Dancer, curves_npz, moment_name, result
+from gpu_job.comparison.report import Dancer, curves_npz, moment_name, overall_score, result
 from gpu_job.keeping import Keeper
+from gpu_job.notice import Notice
 from gpu_job.recordings import Extracted, described, extracted
 from gpu_job.segmentation import Move, Performance, segment_batch
 from shared.errors import NobodyFound, NoTeacher, NotFound, SourceGone, TeacherUnseen
 from shared.job import POSE, TEACHER, Job, Kind, Recording, Step
 from shared.ports import Ports
 
-ROLE = "dancer"
+ALONE: Sequence[str] = ("dancer",)
+COUPLE: Sequence[str] = ("lead", "follow")
+SURE = 0.7
+"""Below, lead and follow may have been taken for each other, and both ways are tried."""
+WHO_LEADS = Notice(
+    "WHO_LEADS", "We could not tell for sure who leads, so each of you was held against the teacher who fits better."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A job ready for inference, and what its steps told. ``moves`` are the teacher's."""
+    """A job ready for inference, and what its steps told.
 
-    student: Take
-    teacher: Take
+    ``students`` ``teachers`` one dancer each, or lead and follow, of whom it is known if ``is_sure`` who is who
+    ``moves``                 the teacher's
+    ``facts``                 what is known of the videos, ``student`` and ``teacher``
+    """
+
+    students: Sequence[Take]
+    teachers: Sequence[Take]
+    is_sure: bool
     moves: Sequence[Move]
     facts: Mapping[str, Mapping[str, Any]]
     seconds: Mapping[str, float]
@@ -39,35 +52,36 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    comparison: Comparison
+    dancers: Sequence[Dancer]
     seconds: float
 
 
 class CompareInference:
     def load(self, job: Job, steps: Mapping[str, Step], ports: Ports) -> Loaded:
         """Raises TeacherUnseen, and NoTeacher where the features of an earlier job are gone."""
-        student = extracted(job.own_steps, steps, ports)
+        student = extracted(job.own_steps, steps, ports, job.dancers)
         teacher = _taught(job, steps, ports)
         facts = {
             "student": described(job.recording(POSE), student.sha256),
             "teacher": described(job.recording(TEACHER), teacher.found.sha256),
         }
-        return Loaded(_take(student), _take(teacher.found), teacher.moves, facts, student.seconds)
+        is_sure = min(student.sureness, teacher.found.sureness) >= SURE
+        return Loaded(_takes(student), _takes(teacher.found), is_sure, teacher.moves, facts, student.seconds)
 
     def infer(self, loaded: Sequence[Loaded]) -> Sequence[Answer]:
         return [_compared(one) for one in loaded]
 
     def record(self, job: Job, loaded: Loaded, answer: Answer, ports: Ports) -> Mapping[str, Any]:
-        keep, started_s, dancer = Keeper(job, ports), time.monotonic(), Dancer(ROLE, answer.comparison)
-        for number, moment in enumerate(answer.comparison.worst, 1):
-            keep(moment_name(ROLE, number), moment_png(answer.comparison, moment), "image/png")
+        keep, started_s, dancers = Keeper(job, ports), time.monotonic(), answer.dancers
+        for dancer in dancers:
+            _keep_moments(dancer, keep)
+            _keep_overlay(job, dancer, "overlay" if dancer is dancers[0] else f"overlay_{dancer.role}", keep, ports)
         names = Names(loaded.facts["student"]["name"], loaded.facts["teacher"]["name"])
-        keep("report.html", report_html([(ROLE, answer.comparison)], names).encode(), "text/html; charset=utf-8")
-        keep("curves.npz", curves_npz([dancer]), "application/octet-stream")
-        _keep_overlay(job, answer.comparison, keep, ports)
+        page = report_html([(dancer.role.capitalize(), dancer.comparison) for dancer in dancers], names)
+        keep("report.html", page.encode(), "text/html; charset=utf-8")
+        keep("curves.npz", curves_npz(dancers), "application/octet-stream")
         timings_s = {**loaded.seconds, "infer": answer.seconds, "record": round(time.monotonic() - started_s, 3)}
-        full = keep.result(result([dancer], **loaded.facts, timings_s=timings_s))
-        return {**full, "objects": dict(keep.objects)}
+        return {**keep.result(result(dancers, **loaded.facts, timings_s=timings_s)), "objects": dict(keep.objects)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +94,11 @@ def _taught(job: Job, steps: Mapping[str, Step], ports: Ports) -> _Taught:
     """The teacher's features, and her moves as an earlier job told them, or as they are found now."""
     earlier = job.recording(TEACHER).job
     if not earlier:
-        found = extracted([step for step in job.plan if step.startswith(TEACHER)], steps, ports)
+        found = extracted([step for step in job.plan if step.startswith(TEACHER)], steps, ports, job.dancers)
         return _Taught(found, _segmented(found))
     try:
         before = ports.jobs.get(earlier)
-        found = extracted(before.own_steps, ports.jobs.steps(earlier), ports)
+        found = extracted(before.own_steps, ports.jobs.steps(earlier), ports, before.dancers)
     except (NotFound, KeyError) as error:
         raise NoTeacher from error
     return _Taught(found, _told(before) if before.kind is Kind.SEGMENT else _segmented(found))
@@ -92,7 +106,7 @@ def _taught(job: Job, steps: Mapping[str, Step], ports: Ports) -> _Taught:
 
 def _segmented(found: Extracted) -> Sequence[Move]:
     try:
-        return segment_batch([Performance(found.pose.smoothed(), found.audio)])[0].moves
+        return segment_batch([Performance(found.poses[0].smoothed(), found.audio)])[0].moves
     except NobodyFound as error:
         raise TeacherUnseen from error
 
@@ -102,22 +116,47 @@ def _told(job: Job) -> Sequence[Move]:
     return [Move(**{name: move[name] for name in names}) for move in job.result["moves"]]
 
 
-def _take(found: Extracted) -> Take:
-    return Take(found.pose.smoothed(), found.audio)
+def _takes(found: Extracted) -> Sequence[Take]:
+    return [Take(pose.smoothed(), found.audio) for pose in found.poses]
 
 
 def _compared(loaded: Loaded) -> Answer:
     started_s = time.monotonic()
-    comparison = compare(loaded.student, loaded.teacher, loaded.moves)
-    return Answer(comparison, round(time.monotonic() - started_s, 3))
+    dancers = _dancers(loaded.students, loaded)
+    if not loaded.is_sure:
+        dancers = [_unsure(one) for one in max(dancers, _dancers(loaded.students[::-1], loaded), key=_fit)]
+    return Answer(dancers, round(time.monotonic() - started_s, 3))
 
 
-def _keep_overlay(job: Job, comparison: Comparison, keep: Keeper, ports: Ports) -> None:
+def _dancers(students: Sequence[Take], loaded: Loaded) -> Sequence[Dancer]:
+    """Each student held against the teacher in the same place."""
+    roles = ALONE if len(students) == 1 else COUPLE
+    return [
+        Dancer(role, compare(student, teacher, loaded.moves))
+        for role, student, teacher in zip(roles, students, loaded.teachers, strict=True)
+    ]
+
+
+def _fit(dancers: Sequence[Dancer]) -> float:
+    return overall_score(dancers) or 0.0
+
+
+def _unsure(dancer: Dancer) -> Dancer:
+    found = dancer.comparison
+    return replace(dancer, comparison=replace(found, warnings=(*found.warnings, WHO_LEADS)))
+
+
+def _keep_moments(dancer: Dancer, keep: Keeper) -> None:
+    for number, moment in enumerate(dancer.comparison.worst, 1):
+        keep(moment_name(dancer.role, number), moment_png(dancer.comparison, moment), "image/png")
+
+
+def _keep_overlay(job: Job, dancer: Dancer, name: str, keep: Keeper, ports: Ports) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "overlay.mp4"
         with _opened(job.recording(TEACHER), ports) as teacher, _opened(job.recording(POSE), ports) as student:
-            overlay_video(comparison, teacher, student, path)
-        keep("overlay.mp4", path, "video/mp4")
+            overlay_video(dancer.comparison, teacher, student, path)
+        keep(f"{name}.mp4", path, "video/mp4")
 
 
 @contextmanager

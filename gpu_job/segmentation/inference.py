@@ -57,7 +57,7 @@ class SegmentInference:
     def load(self, job: Job, steps: Mapping[str, Step], ports: Ports) -> Loaded:
         """Raises NobodyFound, BadOption."""
         found = extracted(job.own_steps, steps, ports)
-        performance = Performance(found.pose.smoothed(), found.audio)
+        performance = Performance(found.poses[0].smoothed(), found.audio)
         return Loaded(performance, Options.read(job.options), found.sha256, found.seconds)
 
     def infer(self, loaded: Sequence[Loaded]) -> Sequence[Answer]:

@@ -15,7 +15,7 @@ from shared.job import Kind
 
 LEAST_SECONDS, MOST_SECONDS = 2, 900
 """Of a sample: a bar at any tempo; and what the service takes."""
-WISHES = frozenset({"min_probability", "min_counts", "teacher"})
+WISHES = frozenset({"min_probability", "min_counts", "teacher", "dancers"})
 """Arguments that become options of a job."""
 
 
@@ -65,10 +65,11 @@ def _segment_command(parser: argparse.ArgumentParser) -> None:
 
 def _compare_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("student", help="a file, or s3://bucket/name")
-    parser.add_argument("teacher", help="the same dance as it should be: a file, or s3://bucket/name")
+    parser.add_argument("model", metavar="teacher", help="the same dance as it should be: a file, or s3://bucket/name")
     parser.add_argument(
         "--out", type=Path, default=Path("dancebits-comparison"), help="folder for the result (%(default)s)"
     )
+    _add_dancers(parser)
     parser.set_defaults(run=_compare, extra="oneshot")
 
 
@@ -84,6 +85,7 @@ def _upload_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--teacher", metavar="JOB", help="compare it with the video of this job, or of this name in the bucket"
     )
+    _add_dancers(parser)
     parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="that of `dancebits up` (%(default)s)")
     _add_options(parser)
     parser.set_defaults(run=_upload, extra="local")
@@ -93,6 +95,10 @@ def _watch_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", help="what `dancebits upload` printed")
     parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="that of `dancebits up` (%(default)s)")
     parser.set_defaults(run=_watch, extra="local")
+
+
+def _add_dancers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dancers", metavar="N", help="2: a couple, lead with lead and follow with follow; usually 1")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -150,9 +156,10 @@ def _compare(chosen: argparse.Namespace) -> int:
     from infra.local import oneshot, show
     from infra.local.processes import ended_by_signals
 
-    student, teacher = oneshot.clip_at(chosen.student), oneshot.clip_at(chosen.teacher)
+    options = _options(chosen, Kind.COMPARE)
+    student, teacher = oneshot.clip_at(chosen.student), oneshot.clip_at(chosen.model)
     with ended_by_signals(), show.progress() as watch:
-        job = oneshot.run(student, chosen.out, {}, os.environ, watch, teacher)
+        job = oneshot.run(student, chosen.out, options, os.environ, watch, teacher)
     return show.outcome(job, chosen.out)
 
 

@@ -96,7 +96,7 @@ def compared(ports: MemoryPorts, comparing: Job) -> Mapping[str, Any]:
     teacher = taken(0, duration_s=12.0)
     facts = {name: described(comparing.recording(step), "") for name, step in (("student", ""), ("teacher", TEACHER))}
     moves = segment(teacher.pose, teacher.audio).moves
-    loaded = LoadedTakes(late(teacher, 2), teacher, moves, facts, {"audio": 1.0, "pose": 2.0})
+    loaded = LoadedTakes([late(teacher, 2)], [teacher], True, moves, facts, {"audio": 1.0, "pose": 2.0})
     inference = CompareInference()
     (answer,) = inference.infer([loaded])
     return inference.record(comparing, loaded, answer, ports)

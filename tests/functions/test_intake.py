@@ -208,6 +208,14 @@ def test_the_features_of_an_earlier_job_serve_again(ports, video, by_name):
     assert list(job.plan) == ["audio", "pose-00"]
 
 
+def test_features_of_one_dancer_do_not_serve_a_couple(ports, video):
+    before = done_before(ports, video)
+    job = compared(ports, video, teacher=before.id, dancers="2")
+    assert job.dancers == 2
+    assert job.teacher == Recording(before.source, before.media)
+    assert "teacher-audio" in job.plan
+
+
 def test_features_that_are_gone_are_extracted_again(ports, video):
     before = done_before(ports, video)
     ports.jobs.update_step(before.id, "audio", lambda step: replace(step, output={"object": "gone"}))
