@@ -73,7 +73,9 @@ def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:
 
 def _grades_table(dancer: Mapping[str, Any]) -> Table:
     low, high = dancer["interval"] or (None, None)
-    title = f"{_points(dancer['score'])} of 100" + (f", between {low:.0f} and {high:.0f}" if low is not None else "")
+    who = "" if dancer["role"] == "dancer" else f"{dancer['role'].capitalize()}: "
+    within = "" if low is None else f" of 100, between {low:.0f} and {high:.0f}"
+    title = f"{who}{_points(dancer['score'])}{within}"
     table = Table("part", "score", "seen", title=title)
     for limb, grade in dancer["limbs"].items():
         table.add_row(limb.replace("_", " "), _points(grade["score"]), f"{grade['seen']:.0%}")
