@@ -45,12 +45,11 @@ class Sheet:
     """Paper of ``width`` × ``height`` units; a unit becomes a pixel."""
 
     def __init__(self, width: int, height: int, paper: Colour = PAPER) -> None:
-        self._size = (width, height)
         self._large = Image.new("RGB", (width * _OVERSAMPLING, height * _OVERSAMPLING), paper)
         self._draw = ImageDraw.Draw(self._large)
 
     def finished(self) -> Image.Image:
-        return self._large.resize(self._size, Image.Resampling.LANCZOS)
+        return self._large.reduce(_OVERSAMPLING)
 
     def line(self, points: Sequence[Point], colour: Colour, width: float = 1.0, *, rounded: bool = False) -> None:
         scaled = _scaled(points)

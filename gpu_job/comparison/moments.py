@@ -33,7 +33,7 @@ def moment_png(comparison: Comparison, moment: Moment) -> bytes:
 def _draw_words(sheet: Sheet, moment: Moment) -> None:
     name = limb_name(moment.limb)
     sheet.text((MARGIN, 26), f"{clock(moment.teacher_s)}   {name}", INK, _TITLE, weight=0.6)
-    facts = f"score {points(moment.score)} here   ·   the {name} differs most   ·   yours at {clock(moment.student_s)}"
+    facts = f"differs most here   ·   score {points(moment.score)}   ·   in your video at {clock(moment.student_s)}"
     sheet.text((MARGIN, 74), facts, GREY, _FACTS)
 
 

@@ -174,9 +174,10 @@ class Player {
     if (this.point >= this.last) this.point = 0;
     this.playing = this.last > 0;
     this.label();
+    const run = this.run = {};  // an earlier one ends where it finds another in its place
     let before = null, time = this.timeAt("teacher_s", this.point);
     const step = now => {
-      if (!this.playing) return;
+      if (!this.playing || this.run !== run) return;
       time += before === null ? 0 : Math.min(0.2, (now - before) / 1000) * SPEEDS[this.speed];
       before = now;
       this.show(this.pointAt(time));
@@ -193,7 +194,6 @@ class Player {
   setSpeed(speed) {
     this.speed = speed;
     this.find("speed").textContent = ["1×", "½×", "¼×"][speed];
-    if (this.playing) { this.pause(); this.play(); }
   }
   lay(over) {
     this.over = over;

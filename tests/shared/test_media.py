@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from shared.errors import DamagedFile, EmptyFile, NoPicture, NotAVideo, PermanentError, TooLarge
-from shared.media import Frame, cut, frames, probe, sound
+from shared.media import Frame, Soundtrack, cut, film, frames, probe, shown_at, sound
 from shared.timeline import Segment, sample_count
 from tests.shared.media_files import Recipe, click_times, number_of, numbered, write
 
@@ -787,3 +787,53 @@ def test_a_recording_that_broke_off_is_damaged_where_its_header_says_how_long_it
     assert probe(io.BytesIO(whole)).duration_s == pytest.approx(LONG.duration_s, abs=0.1)
     with pytest.raises(DamagedFile):
         probe(io.BytesIO(whole[: len(whole) // 2]))
+
+
+class TestShownAt:
+    @pytest.mark.parametrize("name", ["reordered.mp4", "editor.mkv", "old.avi"])
+    def test_each_time_has_the_picture_that_a_player_shows(self, files: dict[str, Path], name: str) -> None:
+        times_s = [0.0, 0.01, 0.5, 0.5, 0.99, 1.2, 1.9]
+        shown = [number_of(picture) for picture in shown_at(files[name], times_s) if picture is not None]
+        assert shown == pytest.approx([int(30 * time_s + 0.1) for time_s in times_s], abs=1)
+
+    def test_agrees_with_the_frames_of_a_clock(self, long_file: Path) -> None:
+        wanted = list(frames(long_file, 15, Segment(7.0, 11.0)))
+        found = list(shown_at(long_file, [frame.time_s for frame in wanted]))
+        assert len(found) == len(wanted) == 60
+        assert all(np.array_equal(one, frame.picture) for one, frame in zip(found, wanted, strict=True))
+
+    def test_nothing_is_shown_before_the_start_and_after_the_end(self, files: dict[str, Path]) -> None:
+        shown = list(shown_at(files["plain.mp4"], [-1.0, 0.5, 2.5, 9.0]))
+        assert [picture is None for picture in shown] == [True, False, True, True]
+
+    def test_no_times_have_no_pictures(self, files: dict[str, Path]) -> None:
+        assert list(shown_at(files["plain.mp4"], [])) == []
+
+
+class TestFilm:
+    def test_every_drawing_is_shown_at_its_time(self, tmp_path: Path) -> None:
+        film((numbered(n, (128, 96)) for n in range(40)), 25.0, tmp_path / "film.mp4")
+        media = probe(tmp_path / "film.mp4")
+        assert media.duration_s == pytest.approx(1.6)
+        assert media.audio is None
+        assert numbers(list(frames(tmp_path / "film.mp4", 25.0))) == list(range(40))
+
+    def test_a_soundtrack_is_moved_to_its_span(self, files: dict[str, Path], tmp_path: Path) -> None:
+        track = Soundtrack(files["reordered.mp4"], Segment(0.5, 1.5))
+        film((numbered(n) for n in range(30)), 30.0, tmp_path / "film.mp4", track)
+        samples = sound(tmp_path / "film.mp4", 16000, 5.0)
+        assert samples is not None
+        assert click_times(samples, 16000) == pytest.approx([0.1, 0.75], abs=0.02)
+
+    def test_a_soundtrack_that_cannot_be_read_is_left_out(self, tmp_path: Path) -> None:
+        (tmp_path / "noise").write_bytes(bytes(range(256)) * 9)
+        track = Soundtrack(tmp_path / "noise", Segment(0.0, 1.0))
+        film((numbered(n) for n in range(5)), 30.0, tmp_path / "film.mp4", track)
+        assert probe(tmp_path / "film.mp4").audio is None
+
+    def test_what_fails_leaves_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="needs a picture"):
+            film([], 30.0, tmp_path / "film.mp4")
+        with pytest.raises(ZeroDivisionError):
+            film((numbered(1 // (3 - n)) for n in range(9)), 30.0, tmp_path / "film.mp4")
+        assert list(tmp_path.iterdir()) == []
