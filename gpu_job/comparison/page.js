@@ -146,16 +146,16 @@ class Player {
       chart.onpointermove = event => { if (event.buttons) this.tapped(chart, event); };
     }
     for (const button of this.root.querySelectorAll("[data-point]"))
-      button.onclick = () => { this.pause(); this.jump(Number(button.dataset.point), "limb" in button.dataset); };
+      button.onclick = () => { this.pause(); this.jump(Number(button.dataset.point), button.dataset.limb); };
   }
   tapped(chart, event) {
     const box = chart.getBoundingClientRect(), times = this.section.teacher_s;
     const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
     this.show(this.pointAt(times[0] + share * (times[this.last] - times[0])));
   }
-  jump(point, over) {
-    if (over) this.lay(true);
-    this.show(point);
+  jump(point, limb) {
+    if (limb) this.lay(true);
+    this.show(point, limb);
     this.find("stage").scrollIntoView({ block: "center", behavior: "smooth" });
   }
   /** The point of the clock at a time of the teacher's, with a fraction. */
@@ -202,8 +202,9 @@ class Player {
     this.find("names").classList.toggle("over", over);
     this.draw();
   }
-  show(point) {
+  show(point, limb = null) {
     this.point = point;
+    this.limb = limb;
     const near = Math.round(point), slider = this.find("slider"), told = this.told(near);
     slider.value = near;
     slider.setAttribute("aria-valuetext", told);
@@ -223,7 +224,7 @@ class Player {
     return words.join(" · ");
   }
   draw() {
-    (this.over ? drawOver : drawBeside)(this.find("stage"), this.section, this.point);
+    (this.over ? drawOver : drawBeside)(this.find("stage"), this.section, this.point, this.limb);
   }
   redraw() {
     this.draw();

@@ -18,16 +18,16 @@ from shared.media import Picture, frames, probe, sound
 from tests.gpu_job.comparison.compared import HOSTILE, blind, compared, mirrored, rolled
 from tests.shared.media_files import Recipe, click_times, number_of, write
 
-BEATS = 6
+BEATS = 4
 FILMED_HZ = 30.0
 WIDE, UPRIGHT = 64 / 48, 48 / 64
 
 
 @pytest.fixture(scope="module")
 def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each picture shows its number; clicks are heard at 1.5 and 3.25 s."""
+    """Each picture shows its number; clicks are heard at 1.5 and 2.75 s."""
     path = tmp_path_factory.mktemp("filmed") / "filmed.mp4"
-    return write(path, Recipe(count=200, rate_hz=FILMED_HZ, clicks_s=(1.5, 3.25), sound_gap_s=(0, 0)))
+    return write(path, Recipe(count=140, rate_hz=FILMED_HZ, clicks_s=(1.5, 2.75)))
 
 
 def shot(comparison: Comparison, teacher: Path | None, student: Path | None, folder: Path) -> Path:
@@ -62,13 +62,13 @@ def test_a_slower_student_stays_in_step(filmed: Path, tmp_path: Path) -> None:
     comparison, layout = compared(BEATS), Layout.of(WIDE, WIDE)
     slower = replace(comparison, clock=replace(comparison.clock, student_s=0.2 + 1.25 * comparison.clock.teacher_s))
     shown = pictures(shot(slower, filmed, filmed, tmp_path))
-    for number in (0, 40, 80):
+    for number in (0, 25, 50):
         student_s = 0.2 + 1.25 * (1.0 + number / RATE_HZ)
         assert number_of(within(shown[number], layout.student)) == pytest.approx(student_s * FILMED_HZ, abs=1)
 
 
 def test_a_mirrored_student_is_mirrored_back(filmed: Path, tmp_path: Path) -> None:
-    shown = pictures(shot(mirrored(compared(BEATS)), filmed, filmed, tmp_path))[20]
+    shown = pictures(shot(mirrored(compared(1)), filmed, filmed, tmp_path))[10]
     layout = Layout.of(WIDE, WIDE)
     teacher, student = within(shown, layout.teacher), within(shown, layout.student)
     assert number_of(student[:, ::-1]) == number_of(teacher)
@@ -77,32 +77,31 @@ def test_a_mirrored_student_is_mirrored_back(filmed: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_student_on_her_side_is_turned_upright(degrees: int, filmed: Path, tmp_path: Path) -> None:
-    shown = pictures(shot(rolled(compared(BEATS), degrees), filmed, filmed, tmp_path))[20]
+    shown = pictures(shot(rolled(compared(1), degrees), filmed, filmed, tmp_path))[10]
     layout = Layout.of(WIDE, WIDE if degrees == 180 else UPRIGHT)
     lying = np.rot90(within(shown, layout.student), -degrees // 90)
     assert number_of(lying) == number_of(within(shown, layout.teacher))
 
 
 def test_the_teachers_sound_goes_with_the_teachers_picture(filmed: Path, tmp_path: Path) -> None:
-    silent = write(tmp_path / "silent.mp4", Recipe(count=200, sound=None))
+    silent = write(tmp_path / "silent.mp4", Recipe(count=140, sound=None))
     samples = sound(shot(compared(BEATS), filmed, silent, tmp_path), 16000, 10.0)
     assert samples is not None
-    assert click_times(samples, 16000) == pytest.approx([0.5, 2.25], abs=0.02)
-    assert probe(shot(compared(BEATS), silent, filmed, tmp_path)).audio is None
+    assert click_times(samples, 16000) == pytest.approx([0.5, 1.75], abs=0.02)
+    assert probe(shot(compared(1), silent, filmed, tmp_path)).audio is None
 
 
 def test_the_colour_beneath_the_student_is_that_of_the_score(filmed: Path, tmp_path: Path) -> None:
-    comparison, patch = compared(BEATS), Layout.of(WIDE, WIDE).student
-    scores = np.where(comparison.clock.beats < 3, 10.0, 90.0)
+    comparison, patch = compared(BEATS), Layout.of(0.75, WIDE).student
+    scores = np.where(comparison.clock.beats < 2, 10.0, 90.0)
     shown = pictures(shot(replace(comparison, curves=replace(comparison.curves, score=scores)), None, filmed, tmp_path))
-    patch = Layout.of(0.75, WIDE).student
     for number, band in ((10, "low"), (len(shown) - 10, "high")):
         beneath = shown[number][patch.y + patch.height + 3, patch.x + patch.width // 2].astype(int)
         assert np.abs(beneath - SCORE_COLOURS[band]).max() < 30
 
 
 def test_without_videos_the_figures_dance_on_paper(tmp_path: Path) -> None:
-    path = shot(compared(BEATS), None, None, tmp_path)
+    path = shot(compared(1), None, None, tmp_path)
     layout, shown = Layout.of(0.75, 0.75), pictures(path)
     assert probe(path).audio is None
     for patch, colour in ((layout.teacher, TEACHER), (layout.student, STUDENT)):
@@ -132,7 +131,7 @@ def test_every_comparison_has_a_video(comparison: Comparison, tmp_path: Path) ->
 
 
 def test_phones_can_play_it_while_it_loads(filmed: Path, tmp_path: Path) -> None:
-    path = shot(compared(BEATS), filmed, filmed, tmp_path)
+    path = shot(compared(1), filmed, filmed, tmp_path)
     assert path.read_bytes().index(b"moov") < path.read_bytes().index(b"mdat")
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
