@@ -38,6 +38,7 @@ from tests.benchmarks.bars import (
 from tests.benchmarks.machine import print_table
 from tests.benchmarks.takes import Shelf
 from tests.gpu_job.comparison.danced import (
+    HALVES,
     RATE_HZ,
     disturbed,
     heard,
@@ -50,7 +51,9 @@ from tests.gpu_job.comparison.danced import (
     song,
     standing,
     taken,
+    to_other_music,
     turned,
+    with_arms,
     without,
 )
 
@@ -64,7 +67,6 @@ LATE_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
 NOISE_M = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1)
 JITTER_M = 0.01
 """What is added to a drawn student, so that he is no copy of the teacher."""
-HALVES = VOCABULARY[::2], VOCABULARY[1::2]
 LEGS = list(range(25, 33))
 LONG_S = 60.0
 RUNS = 9
@@ -115,15 +117,6 @@ def _half_otherwise(seed: int, **recorded: float) -> Take:
     """Dances what is taught, with the arms of another dance."""
     plain, other = performed(seed, **recorded), performed(seed + 100, **recorded)
     return with_arms(plain, other)
-
-
-def with_arms(take: Take, other: Take) -> Take:
-    places = list(range(13, 23))
-    image, world = take.pose.image.copy(), take.pose.world.copy()
-    for mine, theirs in ((image, other.pose.image), (world, other.pose.world)):
-        shoulders = np.repeat([[11, 12]], 5, axis=0).ravel()
-        mine[:, places] = mine[:, shoulders] + theirs[:, places] - theirs[:, shoulders]
-    return Take(replace(take.pose, image=image, world=world), take.audio)
 
 
 def _change(student: Callable[..., Take], seed: int, **recorded: float) -> float:
@@ -182,7 +175,8 @@ def limb_rows(teachers: Sequence[Take]) -> Iterator[Row]:
 def move_row() -> Row:
     """Each move of the vocabulary over and over, to another song, begun on another bar, by a dancer turned aside."""
     taught = [performing(move, BPM, first_beat=0) for move in VOCABULARY]
-    danced = [noisy(turned(performing(move, BPM * 1.05, first_beat=4), 20), JITTER_M) for move in VOCABULARY]
+    plain = [performing(move, BPM * 1.05, first_beat=4) for move in VOCABULARY]
+    danced = [noisy(turned(to_other_music(take), 20), JITTER_M) for take in plain]
     scores = np.array([[score(student, teacher) for teacher in taught] for student in danced])
     same = np.eye(len(VOCABULARY), dtype=bool)
     area = area_under_roc(scores[same].tolist(), scores[~same].tolist())
@@ -191,11 +185,11 @@ def move_row() -> Row:
 
 
 def performing(move: Move, tempo_bpm: float, first_beat: int) -> Take:
-    """One move from one beat on, to a song of its own."""
-    music = song(int(tempo_bpm), tempo_bpm)
+    """One move over and over, from one beat on."""
+    music = song(0, tempo_bpm)
     beats = range(first_beat, len(music.beats) - 8, 8)
     danced = Dance(music.beats, tuple(Step(move, beat, beat + 8) for beat in beats), Camera())
-    return Take(danced.features(RATE_HZ, music.duration_s).smoothed(), heard(int(tempo_bpm), tempo_bpm))
+    return Take(danced.features(RATE_HZ, music.duration_s).smoothed(), heard(0, tempo_bpm))
 
 
 def odd_rows(teachers: Sequence[Take]) -> Iterator[Row]:

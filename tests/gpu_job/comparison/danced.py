@@ -19,6 +19,8 @@ from shared.timeline import FloatArray, sample_count, sample_times_s
 
 RATE_HZ = 15.0
 DURATION_S = 20.0
+HALVES = VOCABULARY[::2], VOCABULARY[1::2]
+"""Moves for dancers who have nothing to do with one another."""
 
 
 @cache
@@ -124,6 +126,13 @@ def silent(take: Take) -> Take:
     return Take(take.pose, AudioFeatures.silent(take.audio.duration_s, RATE_HZ))
 
 
+def to_other_music(take: Take, seed: int = 0) -> Take:
+    """The beats stay, and nothing else of what is heard: drawn songs are all of one pattern."""
+    heard = take.audio
+    order = np.random.default_rng(seed).permutation(len(heard.onset))
+    return Take(take.pose, replace(heard, onset=heard.onset[order]))
+
+
 def turned(take: Take, degrees: float) -> Take:
     """Seen by a camera that stands elsewhere, as far as the body in space goes."""
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
@@ -137,6 +146,16 @@ def rolled(take: Take) -> Take:
     lying = np.stack([1.0 - image[..., 1], image[..., 0]], axis=-1)
     return Take(replace(take.pose, image=lying, world=np.stack([-world[..., 1], world[..., 0], world[..., 2]], -1)),
                 take.audio)  # fmt: skip
+
+
+def with_arms(take: Take, other: Take) -> Take:
+    """The arms are another's."""
+    places = list(range(13, 23))
+    image, world = take.pose.image.copy(), take.pose.world.copy()
+    for mine, theirs in ((image, other.pose.image), (world, other.pose.world)):
+        shoulders = np.repeat([[11, 12]], 5, axis=0).ravel()
+        mine[:, places] = mine[:, shoulders] + theirs[:, places] - theirs[:, shoulders]
+    return Take(replace(take.pose, image=image, world=world), take.audio)
 
 
 def noisy(take: Take, metres: float, seed: int = 0) -> Take:
