@@ -25,6 +25,7 @@ STILL = 0.02**2
 """Motion that an estimator sees in somebody who does not move."""
 
 TRIED_LAGS_BEATS = (0.0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75, -1.0, 1.0)
+LOOKED_AT_PER_BEAT = 4
 LAG_COST = 0.1
 """Concordance that a beat of lag must gain: of two ways to see a dance the more punctual is the likelier."""
 
@@ -110,7 +111,7 @@ def at_no_lag(student: Movement, teacher: Movement, weights: FloatArray) -> floa
 
 def at_best_lag(student: Movement, teacher: Movement, weights: FloatArray, points_per_beat: int) -> float:
     """Concordance at the best of some lags of up to a beat, less what a lag costs: a late dancer dances the same."""
-    rows = np.arange(len(teacher))
+    rows = np.arange(0, len(teacher), max(1, points_per_beat // LOOKED_AT_PER_BEAT))
     found: list[float] = []
     for lag_beats in TRIED_LAGS_BEATS:
         there = rows + round(lag_beats * points_per_beat)

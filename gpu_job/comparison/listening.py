@@ -21,9 +21,11 @@ TEMPO_RATIOS = (0.85, 1.18)
 SAME_TEMPO = 0.004
 """Tempi nearer than this are one: over ten seconds their estimates differ by as much."""
 
-# How much better the best lag is than any other lag, in correlation: 0.11 and less between songs of one style,
-# 0.14 and more for one recording heard through as much noise as music (decision 12).
+# How much better the best lag is than any other lag, in correlation: of other songs in no pair enough for a
+# confidence of a half, of one recording heard through as much noise as music nearly always (decision 12).
 CHANCE, CERTAIN = 0.08, 0.16
+ENOUGH_S = 8.0
+"""Less overlaps alike by chance: the margin counts in proportion."""
 SAME_RECORDING = 0.85
 """A correlation that only one recording has with itself, also where it repeats and its lag is ambiguous."""
 AMBIGUOUS = 0.06
@@ -84,10 +86,14 @@ class _Heard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Curve:
-    """The correlation at every lag, ``(L,)``; the teacher's begins ``lags`` rows after the student's."""
+    """The correlation at every lag, ``(L,)``; the teacher's begins ``lags`` rows after the student's.
+
+    ``overlap_s`` ``(L,)`` how much of either lies on the other there
+    """
 
     lags: npt.NDArray[np.intp]
     correlations: FloatArray
+    overlap_s: FloatArray
     ratio: float
     rate_hz: float
 
@@ -96,6 +102,7 @@ class _Curve:
         others = self.correlations[np.abs(self.lags - self.lags[best]) > PEAK_S * self.rate_hz]
         highest = float(self.correlations[best])
         margin = highest - float(others.max(initial=0.0))
+        margin *= min(1.0, float(self.overlap_s[best]) / ENOUGH_S)
         return float(np.clip(max((margin - CHANCE) / (CERTAIN - CHANCE), 2 * (highest > SAME_RECORDING)), 0.0, 1.0))
 
     def peaks(self) -> list[Lag]:
@@ -139,7 +146,8 @@ def _curve(ours: _Heard, theirs: _Heard, ratio: float) -> _Curve | None:
     if shorter < least:
         return None
     lags, correlations = _correlations(ours.onsets, stretched, least)
-    return _Curve(lags, correlations, ratio, ours.rate_hz)
+    overlap = np.minimum(len(ours.onsets), lags + len(stretched)) - np.maximum(0, lags)
+    return _Curve(lags, correlations, overlap / ours.rate_hz, ratio, ours.rate_hz)
 
 
 def _correlations(ours: FloatArray, theirs: FloatArray, least: float) -> tuple[npt.NDArray[np.intp], FloatArray]:

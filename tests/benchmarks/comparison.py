@@ -267,11 +267,13 @@ def speed_row() -> Row:
     teacher = taken(0, duration_s=LONG_S)
     student = noisy(teacher, JITTER_M)
     spent: list[float] = []
+    worked: list[float] = []
     for _ in range(RUNS):
-        begun = time.perf_counter()
+        begun, began = time.perf_counter(), time.process_time()
         compare(student, teacher)
         spent.append(1000 * (time.perf_counter() - begun))
-    figure = f"{min(spent):.0f} ms at best, {np.median(spent):.0f} ms in the middle, of {RUNS}"
+        worked.append(1000 * (time.process_time() - began))
+    figure = f"{min(spent):.0f} ms at best of {RUNS}, {min(worked):.0f} ms of them the processor's"
     return Row("two dances of 60 s compared in ≤ 150 ms", figure, min(spent) <= 150)
 
 

@@ -21,9 +21,10 @@ from gpu_job.comparison.comparing import Held, compare, held, told
 from gpu_job.comparison.concordance import concordance
 from gpu_job.comparison.findings import Limb, Take
 from gpu_job.comparison.grading import LEAST_SEEN, LIMB_WEIGHT, pooled
+from gpu_job.comparison.laying import LEAST_SOUND_CONFIDENCE
 from gpu_job.comparison.listening import same_sound
 from shared.errors import CannotCompare
-from shared.features import HIPS
+from shared.features import HIPS, AudioFeatures
 from shared.media import sound
 from shared.timeline import FloatArray
 from tests.benchmarks.bars import (
@@ -42,7 +43,7 @@ from tests.gpu_job.comparison.danced import disturbed, noisy, silent, standing
 
 EVERY_MANY, EVERY_SOME, EVERY_FEW, EVERY_FEWEST = 4, 8, 16, 32
 """Of the clips in order of name, so that all folders have their part: what costs more is done with fewer."""
-PAIRS = 120
+PAIRS, SOUNDS = 120, 600
 """Of a kind: drawn from all there are."""
 SAME_PASSAGE = 0.78
 """Correlation of two sounds: 0.8 to 0.98 where clips play one passage, up to 0.75 where a song repeats."""
@@ -119,8 +120,8 @@ def _half(clip: Clip) -> int:
     return int(clip.bpm // 4) % 2 if np.isfinite(clip.bpm) else -1
 
 
-def _some(pairs: list[tuple[Clip, Clip]]) -> list[tuple[Clip, Clip]]:
-    order = np.random.default_rng(0).permutation(len(pairs))[:PAIRS]
+def _some(pairs: list[Pair], count: int = PAIRS) -> list[Pair]:
+    order = np.random.default_rng(0).permutation(len(pairs))[:count]
     return [pairs[n] for n in sorted(order)]
 
 
@@ -136,6 +137,7 @@ def clip_rows(shelf: Shelf, folder: Path) -> Iterator[Row]:
     many, some, few, fewest = (clips[::n] for n in (EVERY_MANY, EVERY_SOME, EVERY_FEW, EVERY_FEWEST))
     yield least("the same video ≥ 99", [score(clip.take, clip.take) for clip in many], 99)
     pairs = pairs_of(clips)
+    yield from sound_rows(clips)
     yield from unrelated_rows(pairs)
     still = [
         score(stood, clip.take)
@@ -148,6 +150,29 @@ def clip_rows(shelf: Shelf, folder: Path) -> Iterator[Row]:
     yield from order_rows(few)
     yield from limb_rows(shelf, few)
     yield from move_rows(pairs)
+
+
+def sound_rows(clips: Sequence[Clip]) -> Iterator[Row]:
+    """What is taken for the same recording: of songs of another tempo, and of one that is heard through noise."""
+    both = [(one, other) for n, one in enumerate(clips) for other in clips[:n]]
+    apart = _some([pair for pair in both if max(p.bpm for p in pair) > OTHER_TEMPO * min(p.bpm for p in pair)], SOUNDS)
+    taken = [same_sound(one.take.audio, other.take.audio) for one, other in apart]
+    wrong = sum(heard is not None and heard.confidence >= LEAST_SOUND_CONFIDENCE for heard in taken)
+    yield Row("other songs taken for the same recording: none", f"{wrong} of {len(apart)}", wrong == 0)
+    noisy_ones = [(_through_noise(clip, cut_s), cut_s, clip) for clip in clips[::EVERY_SOME] for cut_s in (0.0, 1.5)]
+    found = [(same_sound(heard, clip.take.audio), cut_s) for heard, cut_s, clip in noisy_ones]
+    placed = [heard is not None and abs(heard.lags[0].offset_s + cut_s) < 0.03 for heard, cut_s in found]
+    sure = [heard is not None and heard.confidence >= LEAST_SOUND_CONFIDENCE for heard, _ in found]
+    figure = f"{sum(placed)} of {len(placed)} placed within 30 ms, {sum(sure)} surely"
+    yield Row("one recording through noise as loud as it: found", figure, all(placed) and np.mean(sure) >= 0.95)
+
+
+def _through_noise(clip: Clip, cut_s: float) -> AudioFeatures:
+    samples = sound(clip.video, SAMPLE_RATE_HZ, clip.take.audio.duration_s)
+    assert samples is not None
+    samples = samples[round(cut_s * SAMPLE_RATE_HZ) :]
+    noise = np.random.default_rng(0).standard_normal(len(samples), dtype=np.float32)
+    return hear(samples + samples.std() * noise, SAMPLE_RATE_HZ, RATE_HZ, len(samples) / SAMPLE_RATE_HZ)
 
 
 def unrelated_rows(pairs: Pairs) -> Iterator[Row]:

@@ -35,8 +35,9 @@ def test_grades_rise_with_concordance(limb):
 
 
 def test_the_whole_is_the_mean_of_its_limbs_the_head_half():
-    whole = verdict(marks([1, 1, 1, 1, 1, 0.35]), POINTS_PER_BEAT).grade.score
-    arms = verdict(marks([0.35, 0.35, 1, 1, 1, 1]), POINTS_PER_BEAT).grade.score
+    chance = UNRELATED[None]
+    whole = verdict(marks([1, 1, 1, 1, 1, chance]), POINTS_PER_BEAT).grade.score
+    arms = verdict(marks([chance, chance, 1, 1, 1, 1]), POINTS_PER_BEAT).grade.score
 
     assert whole == pytest.approx(100 * 5 / 5.5)
     assert arms == pytest.approx(100 * 3.5 / 5.5)
