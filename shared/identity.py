@@ -22,6 +22,7 @@ PAIRS = ((11, 12), (23, 24), (25, 26), (27, 28))
 SPEED_TRUNKS_PER_S = 1.5  # twice what dancers' joints move at in the median
 MOST_PER_STEP = 5.0  # a jump is a jump, however far: the estimator makes some
 MOST_PER_SAMPLE = 0.3  # neighbouring samples show the same light and the same folds
+PER_EXCHANGE = 1.0  # trackers seldom pass from one dancer to the other
 COLOUR_NOISE = 0.05  # of 0 … 1, at least
 ROUNDS = 3  # of colours from tracks and tracks from colours; no clip of 115 needed a fourth
 SHORTEST = 1e-3  # image heights: a trunk seen from above still measures something
@@ -101,7 +102,7 @@ def _shortest(seen: Sequence[_Two], told: FloatArray) -> BoolArray:
     came_from = np.zeros((len(seen), 2), np.intp)
     paths = [_Path(), _Path()]
     for sample, (one, other) in enumerate(seen):
-        ways = [_best(paths, bodies) for bodies in ((one, other), (other, one))]
+        ways = [_best(paths, state, bodies) for state, bodies in enumerate(((one, other), (other, one)))]
         came_from[sample] = [way[0] for way in ways]
         against = (max(0.0, -float(told[sample])), max(0.0, float(told[sample])))
         paths = [_Path(path.cost + cost, path.last) for (_, path), cost in zip(ways, against, strict=True)]
@@ -111,9 +112,10 @@ def _shortest(seen: Sequence[_Two], told: FloatArray) -> BoolArray:
     return answer
 
 
-def _best(paths: Sequence[_Path], bodies: _Two) -> tuple[int, _Path]:
+def _best(paths: Sequence[_Path], state: int, bodies: _Two) -> tuple[int, _Path]:
     """The path from which to come to these bodies, and what it becomes."""
     costs = [path.cost + sum(map(_way, path.last, bodies)) for path in paths]
+    costs[1 - state] += PER_EXCHANGE
     best = int(costs[1] < costs[0])
     last = paths[best].last
     return best, _Path(costs[best], (bodies[0] or last[0], bodies[1] or last[1]))

@@ -71,7 +71,8 @@ class TestTruth:
         settled = whole.settled()
         places = sorted([settled.lead, settled.follow], key=lambda pose: float(np.nanmedian(pose.image[..., 0])))
         for number, (pose, one) in enumerate(zip(places, dances, strict=True)):
-            truth = trunk_of(one.pose(sample_times_s(COUNT, RATE_HZ)).image) + [number * WIDTH / HEIGHT, 0]
+            truth = trunk_of(one.pose(sample_times_s(COUNT, RATE_HZ)).image)
+            truth[:, 0] += number * WIDTH / HEIGHT
             off = np.linalg.norm(trunk_of(pose.image) - truth, axis=1)
             assert np.nanmedian(off) < 0.05
             assert np.nanmax(off) < 0.4
@@ -139,7 +140,7 @@ class TestSilhouette:
         mirrored = body.copy()
         mirrored[[11, 12, 23, 24, 25, 26, 27, 28]] = body[[12, 11, 24, 23, 26, 25, 28, 27]]
         assert apart(body, body) == apart(body, mirrored) == 0
-        assert apart(body, body + [1, 0, 0, 0, 0, 0]) > 1
+        assert apart(body, body + np.eye(6)[0]) > 1
 
     def test_metres_lie_upon_the_picture_where_both_are_of_one_body(self, body):
         assert fit(body).misfit < 0.15
