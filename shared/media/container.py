@@ -9,7 +9,7 @@ import itertools
 import logging
 import math
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from time import monotonic
@@ -202,6 +202,10 @@ class Container:
             check_size(self.video.width, self.video.height)
 
     @property
+    def streams(self) -> Sequence[Stream]:
+        return list(self._demuxer.streams)
+
+    @property
     def format(self) -> str:
         return self._demuxer.format.name
 
@@ -262,7 +266,7 @@ class Container:
 
     @property
     def picture_s(self) -> float:
-        """How long the picture lasts by the header, which may name sound and subtitles that last longer."""
+        """How long the picture lasts by the header; Matroska, FLV and ASF only know how long all of it does."""
         assert self.video is not None
         if not (self.video.duration and self.video.time_base):
             return self.duration_s

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from av.audio.stream import AudioStream as AvAudioStream
+from av.stream import Stream
 from av.video.stream import VideoStream as AvVideoStream
 
 from shared.errors import DamagedFile, NotAVideo
@@ -119,15 +120,26 @@ def _is_told(media: Media) -> bool:
 
 
 def _check_end(reading: Reading) -> None:
-    """Raises DamagedFile where the pictures break off before their end, as when an upload did."""
+    """Raises DamagedFile where the file breaks off before its end, as when an upload did."""
     with opened(reading) as container:
         assert container.video
         if container.is_cut_off:
             raise DamagedFile
-        container.go_back_to(container.video, container.picture_s - MISSING_END_S)
-        ends = (sum(container.place_s(packet, n)) for n, packet in enumerate(container.packets(container.video)))
-        if max(ends, default=0.0) < container.picture_s - MISSING_END_S:
+        if _reaches_end(container, container.video):
+            return
+    with opened(reading) as container:  # FLV finds nothing where it is sent beyond its last picture
+        if container.audio is None or not _reaches_end(container, container.audio):
             raise DamagedFile
+
+
+def _reaches_end(container: Container, index: Stream) -> bool:
+    """Whether there are packets near the end of the picture, to which ``index`` leads, in a container just opened."""
+    assert container.video
+    needed_s = container.picture_s - MISSING_END_S
+    # Where the header does not tell the picture from the rest, sound or subtitles may be what lasts so long.
+    streams = container.streams if container.picture_s == container.duration_s else (container.video,)
+    container.go_back_to(index, needed_s)
+    return any(sum(container.place_s(packet, n)) >= needed_s for n, packet in enumerate(container.packets(*streams)))
 
 
 def _measured(reading: Reading, media: Media) -> Media:

@@ -41,6 +41,7 @@ class Recipe:
     sound: str | None = "aac"
     sound_from_s: float = 0.0
     sound_gap_s: tuple[float, float] = (0.0, 0.0)
+    sound_until_s: float | None = None  # None: as long as the pictures
     clicks_s: tuple[float, ...] = (0.6, 1.25)
 
     def picture_times(self) -> tuple[float, ...]:
@@ -129,7 +130,7 @@ def _sound(output: OutputContainer, recipe: Recipe) -> list[Packet] | None:
 
 def _blocks(recipe: Recipe) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
     """The sound from ``sound_from_s`` on in blocks as long as AAC's, less those that touch the gap."""
-    samples = clicks(recipe.clicks_s, recipe.duration_s)
+    samples = clicks(recipe.clicks_s, recipe.sound_until_s or recipe.duration_s)
     for start in range(round(recipe.sound_from_s * AUDIO_RATE_HZ), len(samples) - 1024, 1024):
         gap_from, gap_to = (round(edge * AUDIO_RATE_HZ) for edge in recipe.sound_gap_s)
         if start + 1024 <= gap_from or start >= gap_to:

@@ -7,6 +7,7 @@ import itertools
 import random
 import struct
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -837,3 +838,41 @@ class TestFilm:
         with pytest.raises(ZeroDivisionError):
             film((numbered(1 // (3 - n)) for n in range(9)), 30.0, tmp_path / "film.mp4")
         assert list(tmp_path.iterdir()) == []
+
+
+LONG_SONG = Recipe(count=150, sound_until_s=12.0, clicks_s=(0.6, 11.0))
+LONG_SONGS = {
+    "song.mp4": LONG_SONG,
+    "song.mov": LONG_SONG,
+    "song.ts": LONG_SONG,
+    "song.avi": replace(LONG_SONG, codec="mpeg4", sound="libmp3lame"),
+    "song.mkv": LONG_SONG,
+    "song.webm": replace(LONG_SONG, codec="libvpx", sound="libopus"),
+    "song.flv": LONG_SONG,
+}
+
+
+@pytest.mark.parametrize("name", LONG_SONGS)
+class TestSoundThatOutlastsThePicture:
+    """Five seconds of picture, twelve of sound."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path, name: str) -> Path:
+        return write(tmp_path / name, LONG_SONGS[name])
+
+    def test_it_is_whole(self, path: Path) -> None:
+        assert probe(path).duration_s == pytest.approx(12.0, abs=0.15)
+        assert len(list(frames(path, 15))) == pytest.approx(75, abs=2)
+        heard = sound(path, 16_000, 30.0)
+        assert heard is not None
+        assert click_times(heard, 16_000) == pytest.approx([0.6, 11.0], abs=0.1)
+
+    def test_nothing_is_shown_beside_its_end(self, path: Path) -> None:
+        assert list(frames(path, 15, Segment(6.0, 12.0))) == []
+        assert len(list(frames(path, 15, Segment(4.0, 12.0)))) == pytest.approx(15, abs=2)
+
+    def test_what_breaks_off_amid_its_pictures_is_damaged(self, path: Path, name: str) -> None:
+        content = path.read_bytes()
+        if name not in ("song.ts", "song.avi"):  # which do not know without their end how long they were
+            with pytest.raises(DamagedFile):
+                probe(io.BytesIO(content[: len(content) // 4]))
