@@ -103,22 +103,26 @@ def balanced(teacher: Movement, features: npt.NDArray[np.bool_] = ALL) -> FloatA
 
 def at_no_lag(student: Movement, teacher: Movement, weights: FloatArray) -> float:
     """Concordance of two motions at the same moments, in some features with ``weights`` ``(F,)``."""
-    (one, _), (other, _) = centred(student), centred(teacher)
-    weight = np.minimum(one.seen, other.seen) * weights
-    whole = float((weight * (one.values**2 + other.values**2)).sum())
-    return 2 * float((weight * one.values * other.values).sum()) / whole if whole > 0 else -1.0
+    return _of_centred(centred(student)[0], centred(teacher)[0], weights)
 
 
 def at_best_lag(student: Movement, teacher: Movement, weights: FloatArray, points_per_beat: int) -> float:
     """Concordance at the best of some lags of up to a beat, less what a lag costs: a late dancer dances the same."""
+    (one, _), (other, _) = centred(student), centred(teacher)
     rows = np.arange(0, len(teacher), max(1, points_per_beat // LOOKED_AT_PER_BEAT))
     found: list[float] = []
     for lag_beats in TRIED_LAGS_BEATS:
         there = rows + round(lag_beats * points_per_beat)
         inside = (there >= 0) & (there < len(student))
-        fit = at_no_lag(student.at(there[inside]), teacher.at(rows[inside]), weights)
+        fit = _of_centred(one.at(there[inside]), other.at(rows[inside]), weights)
         found.append(fit - LAG_COST * abs(lag_beats))
     return max(found)
+
+
+def _of_centred(one: Movement, other: Movement, weights: FloatArray) -> float:
+    weight = np.minimum(one.seen, other.seen) * weights
+    whole = float((weight * (one.values**2 + other.values**2)).sum())
+    return 2 * float((weight * one.values * other.values).sum()) / whole if whole > 0 else -1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
