@@ -33,6 +33,8 @@ Source = BinaryIO | str | Path
 MAX_SIDE_PX = 8192  # 8K video is 7680 × 4320; a damaged header asks for anything
 MAX_PIXELS = 8192 * 4608
 READ_BYTES = 1 << 17  # per call of the source's read()
+# Until a file is open. Attachments and covers cost several times their size in memory; an hour's index has 6 MB.
+OPENING_BYTES = 32 << 20
 LONGEST_READING_S = 480.0  # a function is killed after 540, and the next try would end no better
 SLOWEST_HZ = 1000  # sound; noise in a header asks for 1 Hz, and a packet of it lasts for hours
 NO_PICTURE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -99,7 +101,17 @@ class Reader:
         self._reading = reading
         self._size = file.seek(0, os.SEEK_END)
         self._position = 0
+        self._left: float = math.inf
         self._failure: BaseException | None = None
+
+    @contextmanager
+    def limited(self, left: int) -> Generator[None, None, None]:
+        """Meanwhile hands out so many bytes and no more: the failure is TooLarge."""
+        self._left = left
+        try:
+            yield
+        finally:
+            self._left = math.inf
 
     def read(self, size: int) -> bytes:
         if self._failure or self._position >= self._size:
@@ -108,11 +120,17 @@ class Reader:
             self._reading.check()
             self._file.seek(self._position)
             data = self._file.read(size)
+            self._count(len(data))
         except BaseException as error:  # noqa: BLE001 - kept for check(), which raises it
             self._failure = error
             return b""
         self._position += len(data)
         return data
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise TooLarge("Too much is attached to this video. Please save it as MP4 and upload it again.")
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """The new position, or -1 where there is none."""
@@ -173,7 +191,7 @@ def _file(source: Source) -> AbstractContextManager[BinaryIO]:
 
 def _demuxer(reader: Reader, reading: Reading) -> InputContainer:
     try:
-        with reading.counted():
+        with reading.counted(), reader.limited(OPENING_BYTES):
             return av.open(
                 reader, "r", buffer_size=READ_BYTES, metadata_errors="replace",
                 container_options={"format_whitelist": ",".join(FORMATS), "max_streams": "64"},

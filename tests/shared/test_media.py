@@ -876,3 +876,40 @@ class TestSoundThatOutlastsThePicture:
         if name not in ("song.ts", "song.avi"):  # which do not know without their end how long they were
             with pytest.raises(DamagedFile):
                 probe(io.BytesIO(content[: len(content) // 4]))
+
+
+class TestAttachments:
+    """FFmpeg holds all of them in memory, in every function that opens the file."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return with_attachment(write(tmp_path / "plain.mkv", Recipe()), tmp_path / "attached.mkv", 1 << 20)
+
+    def test_small_ones_are_no_matter(self, path: Path) -> None:
+        assert probe(path).duration_s == pytest.approx(2.0, abs=0.05)
+        assert numbers(list(frames(path, 30)))[:60] == list(range(60))
+
+    @pytest.mark.parametrize("what", ["probe", "frames", "sound", "cut"])
+    def test_large_ones_are_refused(
+        self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    ) -> None:
+        monkeypatch.setattr("shared.media.container.OPENING_BYTES", 1 << 19)
+        with path.open("rb") as file, pytest.raises(TooLarge, match="attached"):
+            use(what, file, tmp_path / "clip.mp4")
+
+    def test_only_what_is_read_while_opening_counts(self, long_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert long_file.stat().st_size > 1 << 20
+        monkeypatch.setattr("shared.media.container.OPENING_BYTES", 1 << 19)
+        assert probe(long_file).duration_s == pytest.approx(LONG.duration_s, abs=0.1)
+        assert len(list(frames(long_file, 30))) == LONG.count
+
+
+def with_attachment(whole: Path, path: Path, size: int) -> Path:
+    with av.open(str(whole)) as source, av.open(str(path), "w") as output:
+        streams = [output.add_stream_from_template(stream) for stream in source.streams]
+        output.add_attachment("font.ttf", "font/ttf", bytes(size))
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    return path
