@@ -18,7 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ from typing import Any
 
 import grpc
 import psutil
-from google.cloud import storage
+from google.cloud import firestore, storage
 
 from infra.local.pushing import Mishaps
 from infra.local.system import LOCAL_SETTINGS, Function, Plan, System, deployed_functions, up
@@ -124,15 +124,19 @@ def _environment(values: Mapping[str, str]) -> Generator[None]:
 
 
 def _lived(system: System, seeds: Sequence[int], journal: Journal, at_once: int) -> Outcome:
-    with grpc.insecure_channel(system.address.pubsub) as pubsub:
-        documents = Documents(system.settings.project, system.address.firestore)
+    with (
+        grpc.insecure_channel(system.address.pubsub) as pubsub,
+        closing(firestore.Client(system.settings.project)) as client,
+    ):
+        documents = Documents(client)
         objects = Objects(system.settings, pubsub)
         objects.subscribe()
-        with documents.watched(), _maintenance(system, journal):
+        with _maintenance(system, journal):
             scripts = _uploaded(seeds, documents, system.settings, at_once)
             _until(lambda: scripts.keys() <= documents.settled(), PATIENCE_S, lambda: len(documents.settled()))
             time.sleep(REST_S)
         is_idle = _until(lambda: all(each.completed_at for each in system.run.executions), PATIENCE_S)
+        documents.collect()
         objects.collect()
         return _judged(system, Evidence(documents, objects, scripts), journal, is_idle=is_idle)
 
@@ -158,7 +162,7 @@ def _until(holds: Any, patience_s: float, progress: Any = lambda: 0) -> bool:
             moved_at, last = time.monotonic(), now
         if time.monotonic() > moved_at + patience_s:
             return False
-        time.sleep(0.2)
+        time.sleep(0.5)
     return True
 
 

@@ -1,29 +1,24 @@
 """Evidence of what the system did, gathered from outside, and the judgement on it.
 
-Firestore's own stream tells of every version of every document, the buckets tell of every object,
-and the journal has what the processes were about to do. Nothing here runs the system.
+Firestore knows every version of every document, the buckets tell of every object, and the journal has
+what the processes were about to do. Nothing here runs the system.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import logging
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
-from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICallError
+from google.api_core.exceptions import Cancelled, DeadlineExceeded
 from google.cloud import storage
-from google.cloud.firestore_v1._helpers import decode_dict
-from google.cloud.firestore_v1.services.firestore import FirestoreClient
-from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
-from google.cloud.firestore_v1.types import ListenRequest, StructuredQuery, Target
+from google.cloud.firestore_v1 import Client, DocumentReference, FieldFilter
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -39,92 +34,64 @@ LEAST_INTERVAL_S = 1.0
 ORDER = (State.RECEIVED, State.EXTRACTING, State.READY, State.RUNNING)
 
 _TOPIC = "evidence"
-PAUSE_S = 0.1
-"""Before a broken stream is opened again."""
-
-log = logging.getLogger(__name__)
+READERS = 8
+"""Documents that are followed back at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A document as it was written at an instant."""
+    """A document as it was written at an instant; ``created_at`` is that of its first version."""
 
     at: datetime
+    created_at: datetime
     fields: Mapping[str, Any]
 
 
 class Documents:
-    """Every version of the jobs, their steps and the executors' slots, by path."""
+    """Every version of the jobs, their steps and the executors' slots, by path.
 
-    def __init__(self, project: str, host: str) -> None:
-        self._host = host
-        self._database = f"projects/{project}/databases/(default)"
-        self._versions: dict[str, dict[datetime, Version]] = defaultdict(dict)
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
+    Firestore tells how a document was at any time of the last hour, so each is followed back from its last version
+    to its first. A listener would not do: one whose stream broke is told of the last version alone.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._versions: dict[str, list[Version]] = {}
+
+    def collect(self) -> None:
+        """Take in all that was written so far."""
+        groups = [self._client.collection_group(name).select([]).stream() for name in _GROUPS]
+        references = [found.reference for found in itertools.chain.from_iterable(groups)]
+        with ThreadPoolExecutor(READERS) as pool:
+            histories = pool.map(_history, references)
+            self._versions = {each.path: found for each, found in zip(references, histories, strict=True)}
 
     def versions(self, path: str) -> list[Version]:
         """In the order of their writing."""
-        with self._lock:
-            return [self._versions[path][at] for at in sorted(self._versions[path])]
+        return self._versions.get(path, [])
 
     def paths(self, depth: int) -> list[str]:
         """Of documents that lie so deep: ``jobs/x`` lies 2 deep."""
-        with self._lock:
-            return [path for path in self._versions if path.count("/") == depth - 1]
+        return [path for path in self._versions if path.count("/") == depth - 1]
 
     def settled(self) -> set[str]:
-        """The ids of jobs that have come to an end."""
-        jobs = [path for path in self.paths(2) if path.startswith("jobs/")]
-        return {path.removeprefix("jobs/") for path in jobs if self.versions(path)[-1].fields["state"] in SETTLED}
-
-    @contextmanager
-    def watched(self) -> Generator[None]:
-        with grpc.insecure_channel(self._host) as channel:
-            client = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
-            threads = [threading.Thread(target=self._listen, args=(client, name)) for name in _COLLECTIONS]
-            for thread in threads:
-                thread.start()
-            try:
-                yield
-            finally:
-                self._ended.set()
-                channel.close()
-                for thread in threads:
-                    thread.join()
-
-    def _listen(self, client: FirestoreClient, collection: str) -> None:
-        """Until the end. The emulator garbles an answer now and then, which breaks the stream: then ask again."""
-        metadata = (("google-cloud-resource-prefix", self._database),)
-        while not self._ended.is_set():
-            try:
-                for answer in client.listen(self._requests(collection), metadata=metadata):
-                    if answer.document_change.document.name:
-                        self._keep(answer.document_change.document)
-            except (GoogleAPICallError, grpc.RpcError, ValueError) as error:  # ValueError: the channel is closed
-                if not self._ended.wait(PAUSE_S):
-                    log.warning("the listener to %s listens again after %r", collection, error)
-
-    def _requests(self, collection: str) -> Iterator[ListenRequest]:
-        """The stream lasts as long as its requests do."""
-        yield self._request(collection)
-        self._ended.wait()
-
-    def _request(self, collection: str) -> ListenRequest:
-        selector = StructuredQuery.CollectionSelector(collection_id=collection, all_descendants=collection == "steps")
-        query = Target.QueryTarget(
-            parent=f"{self._database}/documents", structured_query=StructuredQuery(from_=[selector])
-        )
-        return ListenRequest(database=self._database, add_target=Target(query=query, target_id=1))
-
-    def _keep(self, document: Any) -> None:
-        path = document.name.partition("/documents/")[2]
-        version = Version(document.update_time, decode_dict(document.fields, None))
-        with self._lock:
-            self._versions[path][version.at] = version
+        """The ids of jobs that have come to an end by now."""
+        ended = FieldFilter("state", "in", sorted(SETTLED))
+        return {found.id for found in self._client.collection("jobs").where(filter=ended).select([]).stream()}
 
 
-_COLLECTIONS = ("jobs", "steps", "executors")
+def _history(document: DocumentReference) -> list[Version]:
+    """Oldest first."""
+    versions, found = list[Version](), document.get()
+    while found.exists:
+        versions.append(Version(found.update_time, found.create_time, found.to_dict()))
+        if found.update_time == found.create_time:
+            break
+        found = document.get(read_time=found.update_time - timedelta(microseconds=1))
+    return versions[::-1]
+
+
+_GROUPS = ("jobs", "steps", "executors")
 
 
 class Objects:
@@ -255,14 +222,21 @@ class Evidence:
         known = {f"jobs/{job_id}" for job_id in self.scripts}
         yield from (f"{path} belongs to no upload" for path in self.documents.paths(2)
                     if path.startswith("jobs/") and path not in known)  # fmt: skip
+        for path, first in ((path, versions[0]) for path, versions in self._histories()):
+            if first.at != first.created_at:
+                yield f"{path} is not known before {first.at}: what was written until then cannot be judged"
         for path, interval_s in self._intervals():
             if interval_s < LEAST_INTERVAL_S:
                 yield f"{path} was written twice within {interval_s:.3f} s"
 
     def _intervals(self) -> Iterator[tuple[str, float]]:
-        for path in itertools.chain(self.documents.paths(2), self.documents.paths(4)):
-            for old, new in itertools.pairwise(self.documents.versions(path)):
+        for path, versions in self._histories():
+            for old, new in itertools.pairwise(versions):
                 yield path, (new.at - old.at).total_seconds()
+
+    def _histories(self) -> Iterator[tuple[str, list[Version]]]:
+        for path in itertools.chain(self.documents.paths(2), self.documents.paths(4)):
+            yield path, self.documents.versions(path)
 
     def _of_objects(self) -> Iterator[tuple[str, str]]:
         for name, generations in self.objects.generations.items():

@@ -3,10 +3,12 @@
 import itertools
 import json
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.cloud import firestore
 
 from shared.errors import MissingTool
 from tests.pipeline.chaos import chaos, report
@@ -63,6 +65,11 @@ ANSWER = {"tempo": tempo_of(SCRIPT), "samples": 30}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+class FakeDocuments(Documents):
+    def __init__(self, versions):
+        self._versions = {path: history for path, history in versions.items() if history}
+
+
 @dataclass
 class FakeObjects:
     generations: dict[str, set[str]] = field(default_factory=lambda: {"j/v1/result.json": {"1"}})
@@ -92,12 +99,33 @@ INFER = (step("RUNNING"), step("DONE"))
 
 
 def complaints(jobs=JOB, infer=INFER, objects=None, every_s=1.5, path="jobs/j"):
-    documents = Documents("project", "host")
-    for name, versions in ((path, jobs), ("jobs/j/steps/infer", infer)):
-        for number, fields in enumerate(versions):
-            at = START + timedelta(seconds=number * every_s)
-            documents._versions[name][at] = Version(at, fields)
+    documents = FakeDocuments({path: history(jobs, every_s), "jobs/j/steps/infer": history(infer, every_s)})
     return [each.text for each in Evidence(documents, objects or FakeObjects(), {"j": SCRIPT}).violations()]
+
+
+def history(versions, every_s=1.5, first=0):
+    """``first``: how many versions before these are not known."""
+    times = [START + timedelta(seconds=(first + number) * every_s) for number in range(len(versions))]
+    return [Version(at, START, fields) for at, fields in zip(times, versions, strict=True)]
+
+
+def test_what_is_not_known_is_told():
+    documents = FakeDocuments({"jobs/j": history(JOB[2:], first=2), "jobs/j/steps/infer": history(INFER)})
+    found = [each.text for each in Evidence(documents, FakeObjects(), {"j": SCRIPT}).violations()]
+    assert [text for text in found if "jobs/j is not known before" in text] == found
+
+
+@pytest.mark.emulator
+def test_every_version_of_a_document_is_found(firestore_project):
+    states = ("READY", "RUNNING", "DONE")
+    with closing(firestore.Client(firestore_project)) as client:
+        told = [client.document("jobs/j").set({"state": state}).update_time for state in states]
+        documents = Documents(client)
+        documents.collect()
+        assert documents.settled() == {"j"}
+    assert documents.versions("jobs/j") == [
+        Version(at, told[0], {"state": state}) for at, state in zip(told, states, strict=True)
+    ]
 
 
 def test_nothing_is_said_against_a_job_that_went_its_way():
