@@ -69,7 +69,10 @@ REST_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``minimum_s``: the shortest time between two writes of a document. ``inferred``: work of the GPU begun."""
+    """``minimum_s``: the shortest time between two writes of a document.
+
+    ``completions``: inferences that were recorded. ``repetitions``: why others came to their end in vain.
+    """
 
     runs: int
     wall_s: float
@@ -79,6 +82,7 @@ class Outcome:
     executions: int
     minimum_s: float
     completions: int
+    repetitions: Mapping[str, int]
 
 
 def chaos(seeds: Sequence[int], folder: Path, at_once: int = AT_ONCE) -> Outcome:
@@ -138,10 +142,10 @@ def _lived(system: System, seeds: Sequence[int], journal: Journal, at_once: int)
         is_idle = _until(lambda: all(each.completed_at for each in system.run.executions), PATIENCE_S)
         documents.collect()
         objects.collect()
-        return _judged(system, Evidence(documents, objects, scripts), journal, is_idle=is_idle)
+        return _judged(system, Evidence(documents, objects, scripts, journal.notes()), is_idle=is_idle)
 
 
-def _judged(system: System, evidence: Evidence, journal: Journal, *, is_idle: bool) -> Outcome:
+def _judged(system: System, evidence: Evidence, *, is_idle: bool) -> Outcome:
     left = connect(system.settings).jobs.backlog(100)
     found = [
         *evidence.violations(),
@@ -149,8 +153,9 @@ def _judged(system: System, evidence: Evidence, journal: Journal, *, is_idle: bo
         *([] if is_idle else [Violation(None, "executions still run with nothing to do")]),
     ]
     return Outcome(
-        len(evidence.scripts), 0.0, evidence.ends(), found, journal.notes(), len(system.run.executions),
+        len(evidence.scripts), 0.0, evidence.ends(), found, evidence.notes, len(system.run.executions),
         min(evidence.intervals_s(), default=0.0), sum(map(evidence.completions, evidence.scripts)),
+        evidence.repetitions(),
     )  # fmt: skip
 
 
@@ -265,7 +270,8 @@ def report(outcome: Outcome) -> str:
         ("published twice, late", f"{whens['twice']}, {whens['late']}"),
         ("run API failed", sum(note["what"] == "launch" and note.get("when") == "failed" for note in notes)),
         ("executions", outcome.executions),
-        ("inferred, to the end", f"{whats['inferred']}, {outcome.completions}"),
+        ("inferred, and recorded", f"{whats['inferred']}, {outcome.completions}"),
+        ("inferred once more", _listed(outcome.repetitions)),
         ("least time between writes", f"{outcome.minimum_s:.3f} s"),
         ("wall time", f"{outcome.wall_s:.0f} s"),
         ("violations", len(outcome.violations)),

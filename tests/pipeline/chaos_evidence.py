@@ -25,6 +25,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from shared.config import Settings
 from shared.job import INFER, SETTLED, State, StepState
+from tests.pipeline.chaos_inferences import Inferences, Note
 from tests.pipeline.chaos_plan import Script
 from tests.pipeline.chaos_ports import tempo_of
 
@@ -165,6 +166,8 @@ class Evidence:
     objects: Objects
     scripts: Mapping[str, Script]
     """By the job's id: every upload that was made."""
+    notes: Sequence[Note]
+    """The journal."""
 
     def violations(self) -> Iterator[Violation]:
         for job_id, script in self.scripts.items():
@@ -185,6 +188,16 @@ class Evidence:
         states = [StepState.WAITING, *(version.fields["state"] for version in versions)]
         return sum(new == StepState.DONE != old for old, new in itertools.pairwise(states))
 
+    def inferences(self, job_id: str) -> Inferences:
+        """What was done of the GPU's work, recorded or not."""
+        history = self.documents.versions(f"jobs/{job_id}/steps/{INFER}")
+        return Inferences(self.scripts[job_id].seed, self.notes, history)
+
+    def repetitions(self) -> Counter[str]:
+        """How often a job was inferred to the end once more, by the reason."""
+        reasons = (reason for job_id in self.scripts for reason in self.inferences(job_id).reasons())
+        return Counter(reason or "no reason" for reason in reasons)
+
     def intervals_s(self) -> list[float]:
         """Between the writes of every document."""
         return [interval_s for _, interval_s in self._intervals()]
@@ -198,21 +211,30 @@ class Evidence:
             yield f"{script.fate.title} ended as {end}, not as {script.fate.end}"
         if completions != (end == State.DONE):
             yield f"ended as {end}, and was inferred to the end {completions} times"
+        yield from self._of_inferences(job_id)
         for old, new in itertools.pairwise(versions):
             yield from _of_change(old.fields, new.fields)
         for name in (path for path in self.documents.paths(4) if path.startswith(f"jobs/{job_id}/")):
             for old, new in itertools.pairwise(self.documents.versions(name)):
-                yield from _of_step(name.rpartition("/")[2], old.fields, new.fields)
+                yield from _of_step(name.rpartition("/")[2], old, new)
         if end == State.DONE:
-            yield from self._of_result(script, versions[-1].fields)
+            yield from self._of_result(job_id, script, versions[-1].fields)
 
-    def _of_result(self, script: Script, fields: Mapping[str, Any]) -> Iterator[str]:
-        answer = {"tempo": tempo_of(script), "samples": fields["media"]["samples"]}
-        name = fields["result"]["object"]
-        if fields["result"] != {**answer, "object": name}:
-            yield f"the result is {fields['result']}, not {answer}"
-        if json.loads(self.objects.read(name)) != answer:
-            yield f"the object {name} is not {answer}"
+    def _of_inferences(self, job_id: str) -> Iterator[str]:
+        inferences = self.inferences(job_id)
+        for number, reason in enumerate(inferences.reasons(), 1):
+            if not reason:
+                yield f"inference {number} came to its end, and another followed for no reason"
+
+    def _of_result(self, job_id: str, script: Script, fields: Mapping[str, Any]) -> Iterator[str]:
+        told, name = dict(fields["result"]), fields["result"]["object"]
+        answer = {"tempo": tempo_of(script), "samples": fields["media"]["samples"], "token": told.get("token")}
+        if told != {**answer, "object": name}:
+            yield f"the result is {told}, not {answer}"
+        if (stored := json.loads(self.objects.read(name))) != answer:
+            yield f"the object {name} is {stored}, and the document tells {answer}"
+        if told.get("token") not in self.inferences(job_id).tokens:
+            yield "the result is of no inference that came to its end"
         if fields["progress"] != 1.0:
             yield f"done at {fields['progress']}"
 
@@ -268,8 +290,11 @@ def _of_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
         yield f"progress went back from {old['progress']} to {new['progress']}"
 
 
-def _of_step(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    if old["state"] in (StepState.DONE, StepState.FAILED):
-        yield f"step {name} was written after it had been {old['state']}"
-    if new["attempt"] - old["attempt"] not in (0, 1):
-        yield f"step {name} went from attempt {old['attempt']} to {new['attempt']}"
+def _of_step(name: str, old: Version, new: Version) -> Iterator[str]:
+    before, after = old.fields, new.fields
+    if before["state"] in (StepState.DONE, StepState.FAILED):
+        yield f"step {name} was written after it had been {before['state']}"
+    if after["attempt"] - before["attempt"] not in (0, 1):
+        yield f"step {name} went from attempt {before['attempt']} to {after['attempt']}"
+    if after["attempt"] > before["attempt"] and before["leaseUntil"] and new.at < before["leaseUntil"]:
+        yield f"step {name} was taken while attempt {before['attempt']} held it"

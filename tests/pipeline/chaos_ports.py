@@ -20,9 +20,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO, TypeVar
 
+from shared.errors import TransientError
 from shared.events import Message, StepRequested, Tick, UploadFinalized
 from shared.job import Job, Source, Step, StepState
 from shared.ports import Blob, JobLauncher, JobStore, MessageBus, Ports
+from tests.pipeline.chaos_inferences import FAILED_FOR_NOW
 from tests.pipeline.chaos_plan import SHARED, Kill, Script, When, script_of, seed_of, shared_kill
 
 T = TypeVar("T")
@@ -72,6 +74,9 @@ def stumble(script: Script, place: str, journal: Journal) -> None:
     """Raise what the script has for that place."""
     fate = script.fate
     if fate.error and fate.place == place and journal.is_within(fate.tries, f"{script.seed} {place}"):
+        journal.note(
+            place, script.seed, FAILED_FOR_NOW if issubclass(fate.error, TransientError) else "failed for good"
+        )
         raise fate.error
 
 
@@ -113,9 +118,12 @@ class Scene:
         try:
             yield
         except Exception as error:
-            self.journal.note(self.kind, script and script.seed, label, when="failed", error=repr(error))
+            self.failed(script, label, error)
             raise
         self.live_through(script, label, When.AFTER)
+
+    def failed(self, script: Script | None, label: str, error: Exception) -> None:
+        self.journal.note(self.kind, script and script.seed, label, when="failed", error=repr(error))
 
     def live_through(self, script: Script | None, label: str, when: When) -> None:
         seed = script and script.seed
@@ -148,12 +156,18 @@ class _Change:
         self._pending: str | None = None
 
     def __call__(self, old: Any) -> Any:
+        pending, self._pending = self._pending, None
         new = self._change(old)
         label = self._label(old, new) if new != old else None
-        if label and label != self._pending:
+        if label and label != pending:
             self._scene.live_through(self._script, label, When.BEFORE)
         self._pending = label
         return new
+
+    def failed(self, error: Exception) -> None:
+        """The change itself may have raised: then there was nothing to be written."""
+        if self._pending:
+            self._scene.failed(self._script, self._pending, error)
 
     def done(self) -> None:
         if self._pending:
@@ -200,7 +214,11 @@ class DeadlyJobStore:
 
     def _changed(self, script: Script | None, change: Any, label: Any, write: Callable[[Any], T]) -> T:
         watched = _Change(self.scene, script, change, label)
-        written = write(watched)
+        try:
+            written = write(watched)
+        except TransientError as error:
+            watched.failed(error)
+            raise
         watched.done()
         return written
 

@@ -13,6 +13,7 @@ from google.cloud import firestore
 from shared.errors import MissingTool
 from tests.pipeline.chaos import chaos, report
 from tests.pipeline.chaos_evidence import Documents, Evidence, Version
+from tests.pipeline.chaos_inferences import FAILED_FOR_NOW, Inferences, Reason
 from tests.pipeline.chaos_plan import ALWAYS, GOOD, POINTS, Script, When, script_of, seed_of
 from tests.pipeline.chaos_ports import Journal, tempo_of
 
@@ -61,7 +62,7 @@ def test_what_is_counted_is_counted_by_all_processes_together(tmp_path):
 # What the judgement finds
 
 SCRIPT = Script(7, GOOD, (), False, {}, ())
-ANSWER = {"tempo": tempo_of(SCRIPT), "samples": 30}
+ANSWER = {"tempo": tempo_of(SCRIPT), "samples": 30, "token": "b"}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -90,17 +91,29 @@ def job(state, progress, **fields):
     }  # fmt: skip
 
 
-def step(state, attempt=1):
-    return {"state": state, "attempt": attempt}
+def step(state, attempt=1, lease_s=None):
+    """``lease_s``: until when it is leased, after the beginning."""
+    return {
+        "state": state, "attempt": attempt, "leaseUntil": lease_s and START + timedelta(seconds=lease_s)
+    }  # fmt: skip
+
+
+def note(at_s, what, pid=1, seed=SCRIPT.seed, **more):
+    return {"at": at_s, "pid": pid, "kind": "gpu", "seed": seed, "what": what, **more}
+
+
+def inferred(at_s, token, attempt=1, pid=1, **more):
+    return note(at_s, "inferred", pid, token=token, attempt=attempt, **more)
 
 
 JOB = (job("RECEIVED", 0.0), job("EXTRACTING", 0.1), job("READY", 0.8), job("RUNNING", 0.85), job("DONE", 1.0))
 INFER = (step("RUNNING"), step("DONE"))
+INFERRED = (note(0, "started"), inferred(1, "b"))
 
 
-def complaints(jobs=JOB, infer=INFER, objects=None, every_s=1.5, path="jobs/j"):
+def complaints(jobs=JOB, infer=INFER, objects=None, every_s=1.5, path="jobs/j", notes=INFERRED):
     documents = FakeDocuments({path: history(jobs, every_s), "jobs/j/steps/infer": history(infer, every_s)})
-    return [each.text for each in Evidence(documents, objects or FakeObjects(), {"j": SCRIPT}).violations()]
+    return [each.text for each in Evidence(documents, objects or FakeObjects(), {"j": SCRIPT}, notes).violations()]
 
 
 def history(versions, every_s=1.5, first=0):
@@ -111,7 +124,7 @@ def history(versions, every_s=1.5, first=0):
 
 def test_what_is_not_known_is_told():
     documents = FakeDocuments({"jobs/j": history(JOB[2:], first=2), "jobs/j/steps/infer": history(INFER)})
-    found = [each.text for each in Evidence(documents, FakeObjects(), {"j": SCRIPT}).violations()]
+    found = [each.text for each in Evidence(documents, FakeObjects(), {"j": SCRIPT}, INFERRED).violations()]
     assert [text for text in found if "jobs/j is not known before" in text] == found
 
 
@@ -150,7 +163,9 @@ AFTER_ALL = {
     "belongs to no upload": {"path": "jobs/other"},
     "written 2 times": {"objects": FakeObjects({"j/v1/audio.npz": {"1", "2"}})},
     "overwritten or deleted": {"objects": FakeObjects(deleted=["j/v1/audio.npz"])},
-    "is not {'tempo'": {"objects": FakeObjects(content=b"{}")},
+    "and the document tells": {"objects": FakeObjects(content=json.dumps({**ANSWER, "token": "a"}).encode())},
+    "of no inference that came to its end": {"notes": ()},
+    "was taken while attempt 1 held it": {"infer": [step("RUNNING", 1, 4.5), step("RUNNING", 2, 6), step("DONE", 2)]},
 }
 
 
@@ -158,3 +173,53 @@ AFTER_ALL = {
 def test_what_goes_wrong_is_found(complaint):
     found = complaints(**AFTER_ALL[complaint])
     assert any(complaint in text for text in found), found
+
+
+# Inferred to the end, and once more
+
+BEGUN = note(0, "started")
+TWICE = (BEGUN, note(0, "started", 2), inferred(1, "a"), inferred(9, "b", 2, pid=2))
+LOST = history((step("RUNNING", 1, 1), step("RUNNING", 2, 9), step("DONE", 2)))
+HELD = history((step("RUNNING", 1, 5), step("RUNNING", 2, 9), step("DONE", 2)))
+GIVEN_BACK = history((step("RUNNING", 1, 5), step("WAITING", 1), step("RUNNING", 2, 9), step("DONE", 2)))
+
+EXPLAINED = {
+    "death": ([note(2, "object result", seed=8, died=True)], HELD),
+    "told to end": ([note(0.5, "told to end", pid=0, of=1)], GIVEN_BACK),
+    "not recorded": ([note(2, FAILED_FOR_NOW), note(3, "infer rested", when="after")], LOST),
+    "lease lost": ([], LOST),
+}
+
+
+@pytest.mark.parametrize("reason", EXPLAINED)
+def test_an_inference_that_was_lost_is_explained(reason):
+    notes, versions = EXPLAINED[reason]
+    assert list(Inferences(SCRIPT.seed, [*TWICE, *notes], versions).reasons()) == [reason]
+
+
+UNEXPLAINED = {
+    "nothing happened": ([], GIVEN_BACK),
+    "it was taken from one who held it": ([], HELD),
+    "another process died": ([note(2, "object result", pid=3, died=True)], GIVEN_BACK),
+    "it died before": ([note(0.5, "object result", died=True)], GIVEN_BACK),
+    "it died when all was done": ([note(10, "object result", died=True)], GIVEN_BACK),
+    "another was told to end": ([note(2, "told to end", pid=0, of=2)], GIVEN_BACK),
+    "its number was told to end before it began": ([note(-1, "told to end", pid=0, of=1)], GIVEN_BACK),
+    "it rested though nothing had failed": ([note(3, "infer rested", when="after")], LOST),
+    "another job failed": ([note(2, FAILED_FOR_NOW, seed=8)], GIVEN_BACK),
+    "it failed for good": ([note(2, "failed for good")], GIVEN_BACK),
+}
+
+
+@pytest.mark.parametrize("case", UNEXPLAINED)
+def test_an_inference_that_nothing_explains_is_complained_of(case):
+    notes, versions = UNEXPLAINED[case]
+    infer = [version.fields for version in versions]
+    assert list(Inferences(SCRIPT.seed, [*TWICE, *notes], versions).reasons()) == [None]
+    assert any("for no reason" in text for text in complaints(infer=infer, notes=[*TWICE, *notes]))
+
+
+def test_each_inference_needs_a_reason_of_its_own():
+    third = inferred(20, "c", 3, pid=3)
+    died = note(2, "object result", died=True)
+    assert list(Inferences(SCRIPT.seed, [*TWICE, died, third], GIVEN_BACK).reasons()) == [Reason.DEATH, None]
