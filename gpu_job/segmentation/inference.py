@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any
 
 from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
@@ -21,7 +21,7 @@ from gpu_job.segmentation.segmenting import segment_batch
 from gpu_job.segmentation.timeline_picture import timeline_png
 from shared.errors import DamagedFile
 from shared.job import POSE, Job, Step
-from shared.media import cut
+from shared.media import Scissors
 from shared.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,8 @@ MAX_CLIPS = 400
 NO_CLIP: Mapping[str, Any] = {"clip": None, "clip_start_s": None}
 
 CLIPS_MISSING = Notice(
-    "CLIPS_MISSING", "Some moves have no clip: their pictures are damaged, or there are too many moves."
+    "CLIPS_MISSING",
+    "Some moves have no clip: their pictures are damaged or take too long to read, or there are too many moves.",
 )
 
 
@@ -85,9 +86,9 @@ def _clips(
 ) -> tuple[list[Mapping[str, Any]], list[Notice]]:
     """For each move its clip, and where in the video that starts; and what to tell of those that are missing."""
     with TemporaryDirectory() as folder, ports.blobs.open(job.source) as video:
-        path = Path(folder) / "clip.mp4"
+        path, scissors = Path(folder) / "clip.mp4", Scissors(video)
         clips = [
-            _clip(video, number, move, path, keep) if number <= MAX_CLIPS and move.label != UNSEEN else NO_CLIP
+            _clip(scissors, number, move, path, keep) if number <= MAX_CLIPS and move.label != UNSEEN else NO_CLIP
             for number, move in enumerate(segmentation.moves, 1)
         ]
     missing = any(
@@ -96,10 +97,10 @@ def _clips(
     return clips, [CLIPS_MISSING] if missing else []
 
 
-def _clip(video: BinaryIO, number: int, move: Move, path: Path, keep: Keeper) -> Mapping[str, Any]:
+def _clip(scissors: Scissors, number: int, move: Move, path: Path, keep: Keeper) -> Mapping[str, Any]:
     """Copied packets start at a key frame, up to a second before the move: hence ``clip_start_s``."""
     try:
-        written = cut(video, move.segment, path)
+        written = scissors.cut(move.segment, path)
     except DamagedFile as error:
         log.warning("no clip of move %d: %s", number, error)
         return NO_CLIP

@@ -7,7 +7,7 @@ damaged file. What is wrong with the file itself is a PermanentError. This packa
 dancing, jobs or buckets.
 """
 
-from shared.media.clips import cut
+from shared.media.clips import Scissors, cut
 from shared.media.container import Source
 from shared.media.films import Soundtrack, film
 from shared.media.pictures import Frame, Picture, frames, shown_at
@@ -19,6 +19,7 @@ __all__ = [
     "Frame",
     "Media",
     "Picture",
+    "Scissors",
     "Soundtrack",
     "Source",
     "VideoStream",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +20,7 @@ from shared.errors import DamagedFile
 from shared.media.container import Container, Reading, Source, length_s, opened
 from shared.media.encoding import encoded_pictures, encoded_sound
 from shared.media.muxing import Unfit, decoding_time, faults_named, muxer
-from shared.media.pictures import EARLY_S
+from shared.media.pictures import EARLY_S, Showing
 from shared.media.waveform import PREROLL_S
 from shared.timeline import Segment
 
@@ -32,51 +34,116 @@ COPIED_AUDIO = frozenset({"aac", "mp3"})
 MAX_REORDERED = 16
 
 Packets: TypeAlias = "Iterator[Packet[Any]]"  # quoted: PyAV's classes are generic for type checkers only
-PicturePackets: TypeAlias = "Callable[[Reading, Container, OutputContainer, Segment], Packets]"
+PicturePackets: TypeAlias = "Callable[[Container, OutputContainer, Segment], Packets]"
 
 logger = logging.getLogger(__name__)
 
 
 def cut(source: Source, span: Segment, target: Path) -> Segment:
-    """Write what ``source`` shows and plays within ``span`` into the MP4 file ``target``.
+    """Write one clip, as :meth:`Scissors.cut` does."""
+    return Scissors(source).cut(span, target)
 
-    Packets are copied where they can be. The clip then starts at the key frame before
-    ``span.start_s`` and ends with its last picture; the stretch returned, in seconds of ``source``,
-    is what was really written. Where it would start more than a second early, or its codec does not
-    belong into an MP4, pictures are encoded as H.264 and sound as AAC, which starts and ends in time.
-    Rotation stays what it was, a note to the player.
 
-    Raises EmptyFile, NotAVideo, TooLarge; DamagedFile where nothing is found within ``span``;
-    OSError where ``target`` cannot be written.
+class Scissors:
+    """Cuts clips from one source, within the time that reading a source may take.
+
+    What clips that follow each other cost together grows with the source and not with its square,
+    though its only key frame be the first.
     """
-    span = Segment(max(0.0, span.start_s), max(0.0, span.end_s))
-    reading = Reading(source)
-    with opened(reading) as container:
-        key_s = _copied_from(container, span.start_s)
-    if key_s is not None:
+
+    def __init__(self, source: Source) -> None:
+        self._reading = Reading(source)
+        self._keys = _Keys(self._reading)
+        self._showing = Showing(self._reading)
+
+    def cut(self, span: Segment, target: Path) -> Segment:
+        """Write what the source shows and plays within ``span`` into the MP4 file ``target``.
+
+        Packets are copied where they can be. The clip then starts at the key frame before
+        ``span.start_s`` and ends with its last picture; the stretch returned, in seconds of the source,
+        is what was really written. Where it would start more than a second early, or its codec does not
+        belong into an MP4, pictures are encoded as H.264 and sound as AAC, which starts and ends in time.
+        Rotation stays what it was, a note to the player.
+
+        Raises EmptyFile, NotAVideo, TooLarge; DamagedFile where nothing is found within ``span``, or no
+        time is left; OSError where ``target`` cannot be written.
+        """
+        span = Segment(max(0.0, span.start_s), max(0.0, span.end_s))
+        key_s = self._keys.before(span.start_s)
+        if key_s is not None:
+            try:
+                return _written(self._reading, Segment(key_s, max(key_s, span.end_s)), target, _copied_pictures)
+            except Unfit as error:
+                logger.info("encoding a clip, since packets cannot be copied: %s", error)
         try:
-            return _written(reading, Segment(key_s, max(key_s, span.end_s)), target, _copied_pictures)
+            return _written(self._reading, span, target, self._encoded_pictures)
         except Unfit as error:
-            logger.info("encoding a clip, since packets cannot be copied: %s", error)
-    try:
-        return _written(reading, span, target, _encoded_pictures)
-    except Unfit as error:
-        raise DamagedFile from error
+            raise DamagedFile from error
+
+    def _encoded_pictures(self, container: Container, output: OutputContainer, span: Segment) -> Packets:
+        if container.video is None:
+            return iter(())
+        return encoded_pictures(self._showing, output, span, container.frame_rate_hz)
 
 
-def _copied_from(container: Container, time_s: float) -> float | None:
-    """Where a clip that should start at ``time_s`` starts if it is copied; None if it cannot be."""
-    stream = container.video
-    if stream is None or not _is_playable(container, stream):
-        return None
-    key_s, latest_s = None, time_s + EARLY_S
-    for packet in _packets_from(container, stream, time_s - MAX_EARLY_START_S):
-        if packet.pts is None or container.time_s(stream, packet.pts if packet.dts is None else packet.dts) > latest_s:
-            break
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """When a packet is decoded; when it is shown, if it is a key frame."""
+
+    decoded_s: float
+    key_s: float | None
+
+
+class _Keys:
+    """Where clips may start if they are copied.
+
+    Each time is sought, until that leads back to what was seen before: from then on packets are
+    looked through from one time to the next.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._ahead: Iterator[_Place] = iter(())
+        self._reached_s = -math.inf
+        self._keys_s: list[float] = []
+        self._are_sparse = False
+
+    def before(self, time_s: float) -> float | None:
+        """The last key frame at or before ``time_s``; None where that is too early or cannot be copied."""
+        if not self._are_sparse or time_s < self._reached_s:
+            self._seek(time_s - MAX_EARLY_START_S)
+        latest_s = time_s + EARLY_S
+        while self._reached_s <= latest_s and (place := next(self._ahead, None)):
+            self._note(place)
+        self._keys_s = [key_s for key_s in self._keys_s if time_s - key_s <= MAX_EARLY_START_S]
+        return max((key_s for key_s in self._keys_s if key_s <= latest_s), default=None)
+
+    def _seek(self, time_s: float) -> None:
+        reached_s, self._reached_s = self._reached_s, -math.inf
+        self._ahead, self._keys_s = _places(self._reading, time_s), []
+        if place := next(self._ahead, None):
+            self._note(place)
+            self._are_sparse = place.decoded_s <= reached_s
+
+    def _note(self, place: _Place) -> None:
+        self._reached_s = place.decoded_s
         # What comes before zero was trimmed off, and is not to be seen.
-        if packet.is_keyframe and -EARLY_S <= container.time_s(stream, packet.pts) <= latest_s:
-            key_s = container.time_s(stream, packet.pts)
-    return key_s if key_s is not None and time_s - key_s <= MAX_EARLY_START_S else None
+        if place.key_s is not None and place.key_s >= -EARLY_S:
+            self._keys_s.append(place.key_s)
+
+
+def _places(reading: Reading, time_s: float) -> Iterator[_Place]:
+    """Of the pictures from ``time_s`` or earlier on, as far as they can be copied."""
+    with opened(reading) as container:
+        stream = container.video
+        if stream is None or not _is_playable(container, stream):
+            return
+        for packet in _packets_from(container, stream, time_s):
+            if packet.pts is None:
+                return
+            shown_s = container.time_s(stream, packet.pts)
+            decoded_s = shown_s if packet.dts is None else container.time_s(stream, packet.dts)
+            yield _Place(decoded_s, shown_s if packet.is_keyframe else None)
 
 
 def _is_playable(container: Container, stream: VideoStream) -> bool:
@@ -94,7 +161,7 @@ def _written(reading: Reading, span: Segment, target: Path, picture_packets: Pic
     """Write the clip; the stretch that its packets cover."""
     end_s = 0.0
     with muxer(target) as output, opened(reading) as container:
-        pictures = picture_packets(reading, container, output, span)
+        pictures = picture_packets(container, output, span)
         sounds = _sound_packets(reading, output, span, copied=picture_packets is _copied_pictures)
         for packet in heapq.merge(pictures, sounds, key=decoding_time):
             end_s = max(end_s, _end_s(packet))
@@ -110,7 +177,7 @@ def _end_s(packet: Packet[Any]) -> float:
     return float(packet.pts * packet.time_base) + length_s(packet)
 
 
-def _copied_pictures(_reading: Reading, container: Container, output: OutputContainer, span: Segment) -> Packets:
+def _copied_pictures(container: Container, output: OutputContainer, span: Segment) -> Packets:
     assert container.video is not None
     stream = output.add_stream_from_template(container.video, opaque=True)
     if container.video.codec.canonical_name == "hevc":
@@ -171,10 +238,6 @@ def _moved(container: Container, packets: Packets, stream: Stream, start_s: floa
         packet.pts, packet.dts = packet.pts - origin, packet.dts - origin
         packet.stream = stream
         yield packet
-
-
-def _encoded_pictures(reading: Reading, container: Container, output: OutputContainer, span: Segment) -> Packets:
-    return iter(()) if container.video is None else encoded_pictures(reading, output, span, container.frame_rate_hz)
 
 
 def _sound_packets(reading: Reading, output: OutputContainer, span: Segment, *, copied: bool) -> list[Packet[Any]]:

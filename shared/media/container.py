@@ -78,8 +78,8 @@ class Reading:
         try:
             yield
         finally:
-            self.check()
             self._left_s = self._deadline_s - monotonic()
+            self.check()
             self._deadline_s = math.inf
 
     def check(self) -> None:

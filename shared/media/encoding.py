@@ -16,8 +16,8 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from shared.media.container import Container, Reading
-from shared.media.pictures import USUAL_FRAME_RATE_HZ, Picture, Spell, spells
+from shared.media.container import Container
+from shared.media.pictures import USUAL_FRAME_RATE_HZ, Picture, Showing, Spell
 from shared.media.waveform import blocks
 from shared.timeline import Segment
 
@@ -30,10 +30,10 @@ AAC_BIT_RATE = 160_000
 
 
 def encoded_pictures(
-    reading: Reading, output: OutputContainer, span: Segment, frame_rate_hz: float
+    showing: Showing, output: OutputContainer, span: Segment, frame_rate_hz: float
 ) -> Iterator[Packet[Any]]:
     """What is shown within ``span`` as a new stream of ``output``, whose zero is ``span.start_s``."""
-    shown = itertools.takewhile(lambda spell: spell.start_s < span.end_s, spells(reading, span.start_s))
+    shown = showing.within(span)
     first = next(shown, None)
     if first is None:
         return iter(())

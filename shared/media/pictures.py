@@ -140,6 +140,28 @@ def spells(reading: Reading, time_s: float) -> Iterator[Spell]:
             yield Spell(one.time_s, end_s, one.picture, Orientation.of(one.stream, one.picture))
 
 
+class Showing:
+    """What is shown within spans. Where they follow each other nothing is decoded twice, however far the key frames."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._ahead: Iterator[Spell] = iter(())
+        self._latest: deque[Spell] = deque(maxlen=2)  # the next span may begin within the last but one
+
+    def within(self, span: Segment) -> Iterator[Spell]:
+        """In order, from ``span.start_s`` or earlier on. Raises as :func:`frames`."""
+        if not self._latest or self._latest[0].start_s > span.start_s:
+            self._latest.clear()
+            self._ahead = spells(self._reading, span.start_s)
+        shown = itertools.chain(list(self._latest), self._noted())
+        return itertools.takewhile(lambda spell: spell.start_s < span.end_s, shown)
+
+    def _noted(self) -> Iterator[Spell]:
+        for spell in self._ahead:
+            self._latest.append(spell)
+            yield spell
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Change:
     """A picture, or nothing, takes the place of what was shown before."""

@@ -7,6 +7,7 @@ import itertools
 import random
 import struct
 import tracemalloc
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +19,8 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from shared.errors import DamagedFile, EmptyFile, NoPicture, NotAVideo, PermanentError, TooLarge
-from shared.media import Frame, Soundtrack, cut, film, frames, probe, shown_at, sound
+from shared.media import Frame, Scissors, Soundtrack, cut, film, frames, probe, shown_at, sound
+from shared.media.container import Container
 from shared.timeline import Segment, sample_count
 from tests.shared.media_files import Recipe, click_times, number_of, numbered, write
 
@@ -674,6 +676,65 @@ class TestCut:
         with pytest.raises(DamagedFile):
             cut(files["plain.mp4"], Segment(5.0, 6.0), tmp_path / "clip.mp4")
         assert not (tmp_path / "clip.mp4").exists()
+
+
+class TestScissors:
+    """Twelve clips side by side."""
+
+    SPANS = tuple(Segment(i / 2, (i + 1) / 2) for i in range(12))
+
+    @pytest.mark.parametrize("name", ["sparse.mp4", "sparse.mkv", "sparse.flv"])
+    def test_nothing_is_decoded_or_sought_twice_where_key_frames_are_sparse(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        path = write(tmp_path / name, Recipe(count=180, key_frame_every=180, sound=None))
+        decoded, demuxed = counted(monkeypatch, "pictures"), counted(monkeypatch, "packets")
+        scissors = Scissors(path)
+        for number, span in enumerate(self.SPANS[3:], 3):
+            written = scissors.cut(span, tmp_path / "clip.mp4")
+            assert (written.start_s, written.end_s) == pytest.approx((span.start_s, span.end_s), abs=0.04)
+            shown = numbers(list(frames(tmp_path / "clip.mp4", 30)))
+            assert shown[:15] == list(range(15 * number, 15 * number + 15))
+        assert decoded() <= 180 + 12 * 16  # the latter by this test, of the clips
+        assert demuxed() <= 4 * 180 + 12 * 16
+
+    @pytest.mark.parametrize("name", ["reordered.mp4", "camera.ts", "editor.mkv", "old.avi", "new.webm", "old.flv"])
+    @pytest.mark.parametrize("order", [1, -1], ids=["in order", "backwards"])
+    def test_a_clip_is_the_same_as_if_it_were_cut_alone(
+        self, files: dict[str, Path], tmp_path: Path, name: str, order: int
+    ) -> None:
+        scissors = Scissors(files[name])
+        for span in [Segment(i * 0.37, (i + 1) * 0.37) for i in range(5)][::order]:
+            written = scissors.cut(span, tmp_path / "one.mp4")
+            assert written == cut(files[name], span, tmp_path / "alone.mp4")
+            one, alone = (numbers(list(frames(tmp_path / name, 30))) for name in ("one.mp4", "alone.mp4"))
+            assert one == alone
+
+    def test_all_clips_together_have_the_time_of_one(
+        self, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source = Crawling(files["plain.mp4"].read_bytes())
+        monkeypatch.setattr("shared.media.container.monotonic", source.monotonic)
+        scissors = Scissors(source)
+        for span in self.SPANS:
+            with pytest.raises(DamagedFile, match="too long to read"):
+                scissors.cut(span, tmp_path / "clip.mp4")
+        assert source.now_s <= 480.0 + len(self.SPANS)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> Callable[[], int]:
+    """How many ``name`` all containers have given by then."""
+    count = 0
+    method = getattr(Container, name)
+
+    def counting(container: Container, *args: object) -> Iterator[object]:
+        nonlocal count
+        for one in method(container, *args):
+            count += 1
+            yield one
+
+    monkeypatch.setattr(Container, name, counting)
+    return lambda: count
 
 
 def codecs_of(path: Path) -> tuple[str, ...]:
