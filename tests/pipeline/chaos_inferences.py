@@ -72,7 +72,8 @@ class Inferences:
         if any(note["what"] == FAILED_FOR_NOW or note.get("when") == "failed" for note in own):
             return Reason.FAILURE
         was_given_back = any(note["what"] in ("infer rested", "infer WAITING") for note in own)
-        return Reason.LEASE if not was_given_back and self._ran_out(next_["attempt"]) else None
+        is_another = lost["attempt"] < next_["attempt"]
+        return Reason.LEASE if is_another and not was_given_back and self._ran_out(lost["attempt"]) else None
 
     def _was_told_to_end(self, lost: Note, next_: Note) -> bool:
         """Since that process began, for an earlier one may have had its number."""
@@ -84,9 +85,9 @@ class Inferences:
         )
 
     def _ran_out(self, attempt: int) -> bool:
-        """Whether that attempt began when the lease of the one before had run out."""
+        """Whether another took the step when that attempt's lease had run out."""
         return any(
-            new.fields["attempt"] == attempt != old.fields["attempt"]
+            old.fields["attempt"] == attempt != new.fields["attempt"]
             and old.fields["state"] == StepState.RUNNING
             and old.fields["leaseUntil"] <= new.at
             for old, new in itertools.pairwise(self.history)

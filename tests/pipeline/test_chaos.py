@@ -219,6 +219,11 @@ def test_an_inference_that_nothing_explains_is_complained_of(case):
     assert any("for no reason" in text for text in complaints(infer=infer, notes=[*TWICE, *notes]))
 
 
+def test_the_lease_of_another_attempt_explains_nothing():
+    again = [BEGUN, inferred(9, "a", 2), inferred(10, "b", 2)]
+    assert list(Inferences(SCRIPT.seed, again, LOST).reasons()) == [None]
+
+
 def test_each_inference_needs_a_reason_of_its_own():
     third = inferred(20, "c", 3, pid=3)
     died = note(2, "object result", died=True)
