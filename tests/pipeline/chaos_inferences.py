@@ -14,9 +14,13 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from shared.job import StepState
+from tests.pipeline.chaos_plan import When
 
 FAILED_FOR_NOW = "failed for now"
 """What a script makes fail, and what may be tried again, in the journal."""
+
+GIVEN_BACK = ("infer rested", "infer WAITING")
+"""Writes after which neither a death nor a lease costs anything."""
 
 Note = Mapping[str, Any]
 
@@ -65,13 +69,13 @@ class Inferences:
     def _reason(self, lost: Note, next_: Note) -> Reason | None:
         since = [note for note in self.notes if note["pid"] == lost["pid"] and lost["at"] <= note["at"] <= next_["at"]]
         own = [note for note in since if note["seed"] == self.seed]
-        if any(note.get("died") for note in since):
-            return Reason.DEATH
-        if self._was_told_to_end(lost, next_):
-            return Reason.TERMINATION
+        was_given_back = any(note["what"] in GIVEN_BACK and note["when"] == When.AFTER for note in own)
         if any(note["what"] == FAILED_FOR_NOW or note.get("when") == "failed" for note in own):
             return Reason.FAILURE
-        was_given_back = any(note["what"] in ("infer rested", "infer WAITING") for note in own)
+        if self._was_told_to_end(lost, next_):
+            return Reason.TERMINATION
+        if any(note.get("died") for note in since) and not was_given_back:
+            return Reason.DEATH
         is_another = lost["attempt"] < next_["attempt"]
         return Reason.LEASE if is_another and not was_given_back and self._ran_out(lost["attempt"]) else None
 

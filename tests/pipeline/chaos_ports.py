@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO, TypeVar
 
-from shared.errors import TransientError
+from shared.errors import LostLease, StepBusy, TransientError
 from shared.events import Message, StepRequested, Tick, UploadFinalized
 from shared.job import Job, Source, Step, StepState
 from shared.ports import Blob, JobLauncher, JobStore, MessageBus, Ports
@@ -156,18 +156,17 @@ class _Change:
         self._pending: str | None = None
 
     def __call__(self, old: Any) -> Any:
-        pending, self._pending = self._pending, None
         new = self._change(old)
         label = self._label(old, new) if new != old else None
-        if label and label != pending:
+        if label and label != self._pending:
             self._scene.live_through(self._script, label, When.BEFORE)
         self._pending = label
         return new
 
     def failed(self, error: Exception) -> None:
-        """The change itself may have raised: then there was nothing to be written."""
-        if self._pending:
-            self._scene.failed(self._script, self._pending, error)
+        """Not where the change itself refused."""
+        if not isinstance(error, StepBusy | LostLease):
+            self._scene.failed(self._script, self._pending or "write", error)
 
     def done(self) -> None:
         if self._pending:

@@ -206,6 +206,10 @@ UNEXPLAINED = {
     "another was told to end": ([note(2, "told to end", pid=0, of=2)], GIVEN_BACK),
     "its number was told to end before it began": ([note(-1, "told to end", pid=0, of=1)], GIVEN_BACK),
     "it rested though nothing had failed": ([note(3, "infer rested", when="after")], LOST),
+    "it died at rest, though nothing had failed": (
+        [note(3, "infer rested", when="after"), note(4, "slot renewed", died=True)],
+        LOST,
+    ),
     "another job failed": ([note(2, FAILED_FOR_NOW, seed=8)], GIVEN_BACK),
     "it failed for good": ([note(2, "failed for good")], GIVEN_BACK),
 }
