@@ -228,9 +228,7 @@ def _pauses_s(point: Point, random: Random) -> Mapping[str, float]:
     match point.kind, point.write:
         case "audio", "progress":
             pauses["sound"] = 1.5
-        case "pose", "progress":
-            pauses["pose"] = 1.5
-        case "dispatch", "progress":
+        case "pose" | "dispatch", "progress":  # later than what dispatch tells of the sound
             pauses |= {"audio": 0.0, "pose": 3.0}
         case "gpu", "infer renewed":
             pauses["infer"] = 2.5
