@@ -130,7 +130,7 @@ def teacher_of(options: Mapping[str, float | str], ports: Ports) -> Recording:
     if not name:
         raise BadOption("A comparison needs the option teacher: the id of an earlier job, or the name of a video.")
     job, source = _named_teacher(name, ports)
-    if job and job.dancers == options.get("dancers", 1) and _has_features(job, ports):
+    if job and _has_features(job, ports) and job.dancers == options.get("dancers", 1):
         return Recording(job.source, job.media, job.id)
     try:
         return Recording(source, _looked_at(source, ports))
@@ -156,8 +156,9 @@ def _named_teacher(name: str, ports: Ports) -> tuple[Job | None, Source]:
 
 
 def _has_features(job: Job, ports: Ports) -> bool:
-    """Whether this release did the job, and what its steps left is still there."""
-    if job.state is not State.DONE or job.id != job.source.job_id:
+    """Whether this release did the job, and what its steps left is there and stays until it was used."""
+    used_by = ports.now() + timedelta(seconds=ports.settings.give_up_after_s + ports.settings.give_up_waiting_after_s)
+    if job.state is not State.DONE or job.id != job.source.job_id or job.expire_at < used_by:
         return False
     steps = ports.jobs.steps(job.id)
     try:

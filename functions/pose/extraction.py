@@ -39,6 +39,9 @@ AHEAD = 4  # pictures decoded before they are needed: enough to hide a slow one
 REPORT_EVERY = 15  # samples
 
 
+share_one_arena()  # here, since whoever imports this has no threads yet, and whoever calls it has
+
+
 class Follower(Protocol):
     """Sees pictures that come in order, from its making until its ``with`` statement is left."""
 
@@ -98,7 +101,6 @@ def watched(
     pieces = [piece for piece in chunks(count, rate_hz, CHUNK_S) if span.start <= piece.start < span.stop]
     if SampleSpan(pieces[0].start, pieces[-1].stop) != span if pieces else len(span):
         raise ValueError(f"{span} is no run of whole chunks")
-    share_one_arena()
     runs = [partial(_followed, open_source, follower, rate_hz, run) for run in _even_runs(pieces, workers)]
     table = np.full((len(span), *shape), np.nan, np.float32)
     with closing(side_by_side(runs, AHEAD)) as followed:

@@ -144,9 +144,9 @@ def _unloadable(error: Exception) -> MissingTool:
     )
 
 
-@cache
 def share_one_arena() -> None:
-    """Let all threads allocate from one pool (glibc). To be called before landmarkers' threads start.
+    """Let all threads allocate from one pool (glibc). To be called before any thread starts: a pool that is there
+    goes on to be used.
 
     With a pool for each thread a ten-minute video held 350 MB by its twelfth shard, and ever more;
     with one pool 75 MB, and no more.

@@ -99,7 +99,7 @@ def _taught(job: Job, steps: Mapping[str, Step], ports: Ports) -> _Taught:
     try:
         before = ports.jobs.get(earlier)
         found = extracted(before.own_steps, ports.jobs.steps(earlier), ports, before.dancers)
-    except (NotFound, KeyError) as error:
+    except NotFound as error:
         raise NoTeacher from error
     return _Taught(found, _told(before) if before.kind is Kind.SEGMENT else _segmented(found))
 

@@ -58,7 +58,7 @@ def watch(job_id: str, state: Path, *, is_new: bool = False) -> int:
     assert job
     status = show.outcome(job)
     if folder := job.result.get("objects", {}).get("folder"):
-        show.say(f"In the bucket {ports.settings.results_bucket}, under {folder}: {show.FILES[job.kind]}")
+        show.say(f"In the bucket {ports.settings.results_bucket}, under {folder}: {show.files(job)}")
     return status
 
 

@@ -30,7 +30,7 @@ HANDLERS: Mapping[Topic, Callable[[Message, Ports], None]] = {
     Topic.FEATURES: dispatch,
 }
 
-OUR_FILES = ("result.json", "curves.npz", "timeline.png", "report.html", "overlay.mp4")
+OUR_FILES = ("result.json", "curves.npz", "timeline.png", "report.html", "overlay.mp4", "overlay_follow.mp4")
 OUR_FOLDERS: Mapping[str, re.Pattern[str]] = {
     "moves": re.compile(r"\d{2,}_[A-Za-z0-9-]+\.mp4"),
     "moments": re.compile(r"[a-z]+_\d+\.png"),

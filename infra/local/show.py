@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gpu_job.comparison.findings import Limb
+from gpu_job.comparison.wording import early_or_late_ms
 from shared.job import Job, Kind, State
 
 console = Console()
@@ -42,7 +44,7 @@ def outcome(job: Job, out: Path | None = None) -> int:
     for notice in job.result.get("warnings", ()):
         say(f"[yellow]{notice['code']}[/yellow]: {escape(notice['message'])}")
     if out:
-        say(f"In {escape(str(out))}: {FILES[job.kind]}")
+        say(f"In {escape(str(out))}: {files(job)}")
     return 0
 
 
@@ -64,7 +66,9 @@ def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:
-    """How near each dancer was: on the whole, limb by limb and move by move."""
+    """How near the dancers were together, and each: on the whole, limb by limb and move by move."""
+    if len(result["dancers"]) > 1:
+        yield Table("both", _points(result["score"]))
     for dancer in result["dancers"]:
         yield _grades_table(dancer)
         if dancer["moves"]:
@@ -77,7 +81,8 @@ def _grades_table(dancer: Mapping[str, Any]) -> Table:
     within = "" if low is None else f" of 100, between {low:.0f} and {high:.0f}"
     title = f"{who}{_points(dancer['score'])}{within}"
     table = Table("part", "score", "seen", title=title)
-    for limb, grade in dancer["limbs"].items():
+    for limb in Limb:  # Firestore forgets the order of a map
+        grade = dancer["limbs"][limb]
         table.add_row(limb.replace("_", " "), _points(grade["score"]), f"{grade['seen']:.0%}")
     table.add_row("timing", _late(dancer["lateness"]), "")
     return table
@@ -97,16 +102,22 @@ def _points(score: float | None) -> str:
 
 
 def _late(lateness: Mapping[str, float] | None) -> str:
-    if lateness is None:
-        return "–"
-    return f"{abs(lateness['ms']):.0f} ms {'late' if lateness['ms'] > 0 else 'early'}"
+    return "–" if lateness is None else early_or_late_ms(lateness["ms"])
 
 
 TABLES: Mapping[Kind, Callable[[Mapping[str, Any]], Iterable[Table]]] = {
     Kind.SEGMENT: lambda result: [moves_table(result["moves"])],
     Kind.COMPARE: comparison_tables,
 }
-FILES: Mapping[Kind, str] = {
-    Kind.SEGMENT: "result.json, timeline.png, curves.npz, moves/",
-    Kind.COMPARE: "report.html, overlay.mp4, result.json, curves.npz, moments/",
+FOLDERS: Mapping[Kind, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
+    Kind.SEGMENT: ("moves/", lambda result: any(move["clip"] for move in result["moves"])),
+    Kind.COMPARE: ("moments/", lambda result: any(dancer["worst"] for dancer in result["dancers"])),
 }
+
+
+def files(job: Job) -> str:
+    """What a finished job left, by name; what to look at first comes first."""
+    names = [name.rpartition("/")[2] for key, name in job.result["objects"].items() if key != "folder"]
+    folder, is_there = FOLDERS[job.kind]
+    first = sorted(names, key=lambda name: (not name.endswith((".html", ".png", ".mp4")), name))
+    return ", ".join([*first, *([folder] if is_there(job.result) else [])])

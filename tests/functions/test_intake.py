@@ -1,6 +1,7 @@
 """An upload becomes a job and its steps, or a failure that its owner understands; however often it is told of."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,20 @@ def test_features_that_are_gone_are_extracted_again(ports, video):
 
 def test_a_teacher_whose_job_is_still_at_work_is_not_waited_for(ports, video):
     before = taken_in(ports, upload(ports, video, name="videos/teacher.mp4"))
+    assert "teacher-audio" in compared(ports, video, teacher=before.id).plan
+
+
+def test_a_teacher_whose_job_failed_for_a_wrong_option_is_looked_at_anew(ports, video):
+    before = taken_in(ports, upload(ports, video, name="compare/a.mp4", teacher="x", dancers="many"))
+    assert failure(ports, before.id) == "BAD_OPTION"
+    job = compared(ports, video, teacher=before.source.name)
+    assert job.state is State.EXTRACTING
+    assert "teacher-audio" in job.plan
+
+
+def test_features_that_expire_before_they_are_used_are_extracted_again(ports, video):
+    before = done_before(ports, video)
+    ports.jobs.update(before.id, lambda job: replace(job, expire_at=ports.now() + timedelta(hours=20)))
     assert "teacher-audio" in compared(ports, video, teacher=before.id).plan
 
 
