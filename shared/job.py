@@ -14,7 +14,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.errors import BadMessage, GaveUp, LostLease, MissingSettings, NotFound, PermanentError, StepBusy
+from shared.errors import (
+    BadMessage,
+    GaveUp,
+    LostLease,
+    MissingSettings,
+    NoTeacher,
+    NotFound,
+    PermanentError,
+    SourceGone,
+    StepBusy,
+)
 
 SCHEMA = 1
 """Version of the job document; see docs/schema.md."""
@@ -248,6 +258,18 @@ AUDIO, POSE, INFER = "audio", "pose", "infer"
 """What the steps of a plan begin with, and the step that the GPU job does after them."""
 TEACHER = "teacher-"
 """Before the name of a step that works on the teacher's video."""
+
+
+def of_the_teachers(error: PermanentError) -> PermanentError:
+    """What is wrong with the teacher's video, said so that the student does not take it for her own."""
+    if isinstance(error, SourceGone):
+        return NoTeacher()
+    return type(error)(f"The teacher's video cannot be used. {error.message}")
+
+
+def failure_in(step: str, error: PermanentError) -> Failure:
+    """Why a step failed, in words for the dancer."""
+    return Failure.of(of_the_teachers(error) if step.startswith(TEACHER) and not isinstance(error, OURS) else error)
 
 
 def listens(step: str) -> bool:

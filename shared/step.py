@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.errors import GaveUp, PermanentError, TransientError
 from shared.events import Event, FeaturesReady, Message, StepRequested, read
-from shared.job import Failure, Job, Step, StepState
+from shared.job import Job, Step, StepState, failure_in
 from shared.logs import bound
 from shared.ports import Ports
 
@@ -103,7 +103,7 @@ def _worked(job: Job, step: Step, work: Work, ports: Ports) -> Step:
         with heartbeat(ports.settings.step_lease_s / BEATS_PER_LEASE, renew):
             output = work(job, step.name, _reporter(job, step, ports))
     except PermanentError as error:
-        failure = Failure.of(error)
+        failure = failure_in(step.name, error)
         return record(lambda held: held.failed(step.attempt, failure))
     except BaseException:
         record(lambda held: held.released(step.attempt))

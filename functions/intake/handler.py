@@ -27,7 +27,7 @@ from shared.errors import (
     TooLong,
 )
 from shared.events import Message, StepRequested, UploadFinalized
-from shared.job import AUDIO, JOB_ID, POSE, TEACHER, Failure, Job, Kind, Recording, Source, State
+from shared.job import AUDIO, JOB_ID, POSE, TEACHER, Failure, Job, Kind, Recording, Source, State, of_the_teachers
 from shared.logs import bound
 from shared.media import Media, VideoStream, probe
 from shared.ports import Ports
@@ -134,10 +134,8 @@ def teacher_of(options: Mapping[str, float | str], ports: Ports) -> Recording:
         return Recording(job.source, job.media, job.id)
     try:
         return Recording(source, _looked_at(source, ports))
-    except SourceGone as error:
-        raise NoTeacher from error
     except PermanentError as error:
-        raise type(error)(f"The teacher's video cannot be used. {error.message}") from error
+        raise of_the_teachers(error) from error
 
 
 def _named_teacher(name: str, ports: Ports) -> tuple[Job | None, Source]:

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.errors import GaveUp, LostLease, StepBusy, TooLong
+from shared.errors import DamagedFile, GaveUp, LostLease, NotFound, SourceGone, StepBusy, TooLong
 from shared.job import (
     BACKLOG,
     SETTLED,
@@ -20,6 +20,7 @@ from shared.job import (
     State,
     Step,
     StepState,
+    failure_in,
     features_name,
     results_name,
 )
@@ -223,3 +224,18 @@ def test_an_abandoned_step_says_that_we_gave_up() -> None:
     assert abandoned.error == Failure.of(GaveUp())
     with pytest.raises(LostLease):
         abandoned.finished(1, {})
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "code", "begins"),
+    [
+        ("audio", DamagedFile(), "DAMAGED_FILE", "The video is damaged"),
+        ("teacher-audio", DamagedFile(), "DAMAGED_FILE", "The teacher's video cannot be used. The video is damaged"),
+        ("teacher-audio", SourceGone(), "NO_TEACHER", "The teacher's video is not there"),
+        ("teacher-audio", NotFound("no object features/…"), "NOT_FOUND", "We tried several times"),
+    ],
+)
+def test_what_is_wrong_with_the_teachers_video_is_not_said_of_the_students(step, error, code, begins):
+    failure = failure_in(step, error)
+    assert failure.code == code
+    assert failure.message.startswith(begins)

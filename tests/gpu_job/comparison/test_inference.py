@@ -1,11 +1,15 @@
 """Who is held against whom, and what is left of a job's objects."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from gpu_job.comparison.findings import Take
 from gpu_job.comparison.inference import WHO_LEADS, CompareInference, Loaded
+from shared.errors import NoTeacher
+from shared.job import Kind, Recording
+from tests.functions.support import Clock, new_ports, ready
 from tests.gpu_job.comparison.danced import taken
 
 
@@ -44,3 +48,19 @@ def test_where_it_is_not_known_who_leads_both_ways_are_tried_and_that_is_said(co
     dancers = compared(couple[::-1], couple, is_sure=False)
     assert min(scores(dancers)) >= 99
     assert all(WHO_LEADS in dancer.comparison.warnings for dancer in dancers)
+
+
+def test_features_of_an_earlier_job_that_are_gone_by_now_are_no_teacher():
+    ports = new_ports(Clock())
+    before, mine = ready(ports, 1), ready(ports, 2)
+    output = {"object": "gone", "sha256": "", "seconds": 0.0}
+    for name in before.plan:
+        ports.jobs.update_step(before.id, name, lambda step: replace(step, output=output))
+    for name in mine.plan:
+        kept = taken(0).audio if name == "audio" else taken(0).pose
+        ports.blobs.create("features", name, kept.to_bytes(), "")
+        output = {"object": name, "sha256": "", "seconds": 0.0}
+        ports.jobs.update_step(mine.id, name, lambda step, output=output: replace(step, output=output))
+    mine = replace(mine, kind=Kind.COMPARE, teacher=Recording(before.source, {}, before.id))
+    with pytest.raises(NoTeacher):
+        CompareInference().load(mine, ports.jobs.steps(mine.id), ports)
