@@ -26,6 +26,8 @@ STILL = 0.02**2
 
 TRIED_LAGS_BEATS = (0.0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75, -1.0, 1.0)
 LOOKED_AT_PER_BEAT = 4
+LEAST_WHOLE = 0.05
+"""Of the most that is jointly seen at any lag: below, what is left is the rounding of the transform."""
 LAG_COST = 0.1
 """Concordance that a beat of lag must gain: of two ways to see a dance the more punctual is the likelier."""
 
@@ -127,10 +129,15 @@ def _of_centred(one: Movement, other: Movement, weights: FloatArray) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LagCurve:
-    """Concordance at every whole-point lag, ``(L,)``; the teacher's row 0 is the student's row ``lags``."""
+    """Concordance at every whole-point lag, ``(L,)``; the teacher's row 0 is the student's row ``lags``.
+
+    ``concordances`` −1 … 1, −1 where next to nothing is jointly seen
+    ``shares``       0 … 1, how much is jointly seen, of the most at any lag
+    """
 
     lags: IntArray
     concordances: FloatArray
+    shares: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +170,9 @@ def at_all_lags(student: Movement, reference: Reference, least: int) -> LagCurve
     overlap = np.minimum(len(student), lags + reference.count) - np.maximum(0, lags)
     lags = lags[overlap >= least]
     common, whole = (np.fft.irfft(each, reference.size)[lags] for each in (2 * both, power))
-    return LagCurve(lags, np.where(whole > 1e-6, common / np.maximum(whole, 1e-6), -1.0))
+    shares = np.clip(whole / max(float(whole.max(initial=0.0)), 1e-6), 0.0, 1.0)
+    told = np.divide(common, whole, out=np.full(len(lags), -1.0), where=shares >= LEAST_WHOLE)
+    return LagCurve(lags, np.clip(told, -1.0, 1.0), shares)
 
 
 def _spectra(motion: Movement, weights: FloatArray, size: int) -> tuple[ComplexArray, ComplexArray, ComplexArray]:

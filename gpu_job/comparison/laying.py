@@ -6,7 +6,7 @@ there is none. Looks quickly, in what does not depend on the facing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,7 +39,7 @@ RATIOS = np.exp(np.linspace(np.log(0.88), np.log(1.14), 27))
 TEMPO_COST = 0.5
 """Concordance that a tempo must gain for being so many nepers off: one per cent for two per cent."""
 OVERLAP_MERIT = 0.15
-"""Concordance that a dance must gain for lying on half of the other instead of all: short overlaps fit by chance."""
+"""Concordance that a lag must gain at which half is jointly seen of what is at another: little fits by chance."""
 
 FEATURES = FROM_ANYWHERE & (np.arange(len(FROM_ANYWHERE)) < POSTURES)
 
@@ -188,14 +188,13 @@ class Search:
         return Reference.of(self._taught, self._weights)
 
     def _curve(self, motion: Movement, ours: BeatGrid, reference: Reference) -> LagCurve:
-        """Fit at every lag in points: concordance, less what a short overlap gains by chance."""
+        """Fit at every lag in points: concordance, less what little that is jointly seen gains by chance."""
         one = _looked_up(motion, self._student, ours)
         shorter = min(len(one), reference.count)
         least = max(LEAST_BEATS * POINTS_PER_BEAT, round(LEAST_SHARE * shorter))
         curve = at_all_lags(one, reference, least)
-        overlap = np.minimum(len(one), curve.lags + reference.count) - np.maximum(0, curve.lags)
-        cost = 2 * OVERLAP_MERIT * (1 - np.minimum(1, overlap / shorter))
-        return LagCurve(curve.lags, curve.concordances - cost)
+        cost = 2 * OVERLAP_MERIT * (1 - curve.shares)
+        return replace(curve, concordances=curve.concordances - cost)
 
 
 def _foremost(found: list[_Found]) -> list[Lay]:

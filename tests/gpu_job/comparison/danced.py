@@ -173,6 +173,17 @@ def without(take: Take, landmarks: list[int]) -> Take:
     return Take(replace(pose, image=image, world=world, visibility=visibility), take.audio)
 
 
+def hidden(take: Take, *spans_s: tuple[float, float]) -> Take:
+    """Nobody was seen from here to there."""
+    pose, times_s = take.pose, np.arange(len(take.pose)) / take.pose.rate_hz
+    gone = np.zeros(len(pose), bool)
+    for start_s, end_s in spans_s:
+        gone |= (times_s >= start_s) & (times_s < end_s)
+    image, world = (np.where(gone[:, None, None], np.float32(np.nan), each) for each in (pose.image, pose.world))
+    visibility = np.where(gone[:, None], np.float32(0), pose.visibility)
+    return Take(replace(pose, image=image, world=world, visibility=visibility), take.audio)
+
+
 def with_points(take: Take, world: FloatArray) -> Take:
     return Take(replace(take.pose, world=world.astype(np.float32)), take.audio)
 

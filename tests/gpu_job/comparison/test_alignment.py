@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from gpu_job.comparison.alignment import aligned
+from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.findings import AlignedBy
 from tests.gpu_job.comparison.danced import (
+    hidden,
     late,
     mirrored,
     noisy,
@@ -75,3 +77,16 @@ def test_wrong_arms_do_not_move_a_dance_elsewhere(seed):
 
     assert not found.mirrored
     assert found.lay.student.beats_s - found.lay.teacher.beats_s == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher"),
+    [((0, 30), (0, 30)), ((20, 40), (20, 40)), ((45, 60), (0, 20)), ((0, 40), (0, 0)), ((30, 60), (0, 14))],
+)
+def test_a_silent_dance_of_which_parts_are_hidden_is_laid_by_what_is_jointly_seen(student, teacher):
+    whole = silent(taken(0, duration_s=60.0))
+
+    found = compare(hidden(whole, student), hidden(whole, teacher))
+
+    assert found.alignment.offset_s == pytest.approx(0, abs=0.1)
+    assert (found.overall.score or 0) >= 90

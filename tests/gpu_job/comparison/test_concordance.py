@@ -112,6 +112,28 @@ def test_lags_are_found_by_fourier_transform_as_one_by_one():
     assert at_zero == pytest.approx(at_no_lag(student, teacher, WEIGHT_OF), abs=0.02)
 
 
+@given(st.integers(0, 50), st.integers(0, 119), st.integers(0, 119))
+def test_no_lag_agrees_more_than_wholly_also_where_nothing_is_jointly_seen(seed, ours, theirs):
+    student, teacher = motion(seed), motion(seed + 1)
+    student.seen[:ours], teacher.seen[theirs:] = 0, 0
+
+    curve = at_all_lags(student, Reference.of(teacher, WEIGHT_OF), least=1)
+
+    assert np.abs(curve.concordances).max() <= 1
+    assert ((curve.shares >= 0) & (curve.shares <= 1)).all()
+    assert np.isfinite(curve.concordances).all()
+
+
+def test_a_lag_at_which_nothing_is_jointly_seen_does_not_agree():
+    student, teacher = motion(), motion()
+    student.seen[:60], teacher.seen[:60] = 0, 0
+
+    curve = at_all_lags(student, Reference.of(teacher, WEIGHT_OF), least=40)
+
+    assert (curve.concordances[np.abs(curve.lags) >= 60] == -1).all()
+    assert curve.lags[np.argmax(curve.concordances)] == 0
+
+
 def test_the_best_lag_costs_a_little():
     fine = motion(points=200)
     late = Movement(np.roll(fine.values, 4, axis=0), fine.seen)
