@@ -140,45 +140,47 @@ class LagCurve:
     shares: FloatArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """The teacher's side of :func:`at_all_lags`, to be held against many: spectra of the motion, its squares and
-    what is seen, long enough for a student of as many moments again."""
+    """The teacher's side of :func:`at_all_lags`, to be held against many; keeps its spectra, by their size."""
+
+    def __init__(self, teacher: Movement, weights: FloatArray) -> None:
+        """``weights`` ``(F,)`` of the features."""
+        self.count, self.weights = len(teacher), weights
+        self._teacher = teacher
+        self._known: dict[int, _Spectra] = {}
+
+    def spectra(self, size: int) -> _Spectra:
+        """For a transform of ``size``."""
+        if size not in self._known:
+            self._known[size] = _Spectra.of(self._teacher, self.weights, size)
+        return self._known[size]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spectra:
+    """Of a motion, its squares and what is seen."""
 
     moved: ComplexArray
     squares: ComplexArray
     seen: ComplexArray
-    count: int
-    size: int
-    weights: FloatArray
 
     @classmethod
-    def of(cls, teacher: Movement, weights: FloatArray) -> Reference:
-        """``weights`` ``(F,)`` of the features."""
-        size = 4 << len(teacher).bit_length()
-        return cls(*_spectra(teacher, weights, size), len(teacher), size, weights)
+    def of(cls, motion: Movement, weights: FloatArray, size: int) -> _Spectra:
+        centre, _ = centred(motion)
+        parts = (centre.values * centre.seen, centre.values**2 * centre.seen, centre.seen)
+        return cls(*(np.fft.rfft((part * np.sqrt(weights)).astype(np.float32), size, axis=0) for part in parts))
 
 
 def at_all_lags(student: Movement, reference: Reference, least: int) -> LagCurve:
     """Concordance at every lag at which ``least`` moments overlap, by Fourier transform."""
-    if len(student) + reference.count > reference.size:
-        student = student.at(np.arange(reference.size - reference.count))
-    moved, squares, seen = _spectra(student, reference.weights, reference.size)
-    both = (moved * reference.moved.conj()).sum(axis=1)
-    power = (squares * reference.seen.conj() + seen * reference.squares.conj()).sum(axis=1)
+    size = 1 << (len(student) + reference.count - 1).bit_length()
+    ours, theirs = _Spectra.of(student, reference.weights, size), reference.spectra(size)
+    both = (ours.moved * theirs.moved.conj()).sum(axis=1)
+    power = (ours.squares * theirs.seen.conj() + ours.seen * theirs.squares.conj()).sum(axis=1)
     lags: IntArray = np.arange(-reference.count + 1, len(student))
     overlap = np.minimum(len(student), lags + reference.count) - np.maximum(0, lags)
     lags = lags[overlap >= least]
-    common, whole = (np.fft.irfft(each, reference.size)[lags] for each in (2 * both, power))
+    common, whole = (np.fft.irfft(each, size)[lags] for each in (2 * both, power))
     shares = np.clip(whole / max(float(whole.max(initial=0.0)), 1e-6), 0.0, 1.0)
     told = np.divide(common, whole, out=np.full(len(lags), -1.0), where=shares >= LEAST_WHOLE)
     return LagCurve(lags, np.clip(told, -1.0, 1.0), shares)
-
-
-def _spectra(motion: Movement, weights: FloatArray, size: int) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
-    centre, _ = centred(motion)
-    moved, squares, seen = (
-        np.fft.rfft((values * np.sqrt(weights)).astype(np.float32), size, axis=0)
-        for values in (centre.values * centre.seen, centre.values**2 * centre.seen, centre.seen)
-    )
-    return moved, squares, seen

@@ -179,13 +179,11 @@ class Search:
     def _evenly(self) -> Reference:
         """The teacher on a clock, whatever the beats do."""
         seconds = BeatGrid.regular(NO_BEAT_S, self._teacher.end_s + NO_BEAT_S)
-        return Reference.of(
-            _looked_up(_quick(self._teacher, self._teacher.body), self._teacher, seconds), self._weights
-        )
+        return Reference(_looked_up(_quick(self._teacher, self._teacher.body), self._teacher, seconds), self._weights)
 
     @cached_property
     def _by_counts(self) -> Reference:
-        return Reference.of(self._taught, self._weights)
+        return Reference(self._taught, self._weights)
 
     def _curve(self, motion: Movement, ours: BeatGrid, reference: Reference) -> LagCurve:
         """Fit at every lag in points: concordance, less what little that is jointly seen gains by chance."""

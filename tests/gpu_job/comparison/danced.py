@@ -15,7 +15,7 @@ from infra.local.sample.dancer import dance
 from infra.local.sample.moves import VOCABULARY, Move
 from infra.local.sample.song import Song, bachata
 from shared.features import AudioFeatures, PoseFeatures
-from shared.timeline import FloatArray, sample_count, sample_times_s
+from shared.timeline import BeatGrid, FloatArray, sample_count, sample_times_s
 
 RATE_HZ = 15.0
 DURATION_S = 20.0
@@ -171,6 +171,15 @@ def without(take: Take, landmarks: list[int]) -> Take:
     image, world, visibility = pose.image.copy(), pose.world.copy(), pose.visibility.copy()
     image[:, landmarks], world[:, landmarks], visibility[:, landmarks] = np.nan, np.nan, 0.0
     return Take(replace(pose, image=image, world=world, visibility=visibility), take.audio)
+
+
+def cut(take: Take, start_s: float, end_s: float) -> Take:
+    """The picture from here to there and the beats, of which nothing else is heard."""
+    rate_hz, beats_s = take.pose.rate_hz, take.audio.beats.beats_s
+    rows = np.arange(round(start_s * rate_hz), round(end_s * rate_hz))
+    inside = (beats_s >= start_s) & (beats_s < end_s)
+    beats = BeatGrid(beats_s[inside] - start_s, take.audio.beats.positions[inside])
+    return Take(_rows(take.pose, rows), replace(AudioFeatures.silent(end_s - start_s, rate_hz), beats=beats))
 
 
 def hidden(take: Take, *spans_s: tuple[float, float]) -> Take:

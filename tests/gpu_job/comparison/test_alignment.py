@@ -9,6 +9,7 @@ from gpu_job.comparison.alignment import aligned
 from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.findings import AlignedBy
 from tests.gpu_job.comparison.danced import (
+    cut,
     hidden,
     late,
     mirrored,
@@ -90,3 +91,23 @@ def test_a_silent_dance_of_which_parts_are_hidden_is_laid_by_what_is_jointly_see
 
     assert found.alignment.offset_s == pytest.approx(0, abs=0.1)
     assert (found.overall.score or 0) >= 90
+
+
+def test_a_short_lesson_is_found_late_in_a_long_silent_video():
+    student = taken(0, duration_s=150.0)
+
+    found = compare(silent(student), silent(cut(student, 90, 102)))
+
+    assert found.alignment.by is AlignedBy.MOTION
+    assert found.alignment.offset_s == pytest.approx(90, abs=0.1)
+    assert (found.overall.score or 0) >= 95
+
+
+def test_a_short_lesson_is_found_by_counts_late_in_a_long_video_to_other_music():
+    student = taken(0, duration_s=150.0)
+
+    found = compare(student, cut(student, 90, 102))
+
+    assert found.alignment.by is AlignedBy.BEATS
+    assert found.alignment.offset_s == pytest.approx(90, abs=0.1)
+    assert (found.overall.score or 0) >= 95

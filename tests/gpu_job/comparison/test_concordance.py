@@ -105,7 +105,7 @@ def test_lags_are_found_by_fourier_transform_as_one_by_one():
     teacher = motion(points=80)
     student = Movement(np.roll(motion(points=80).values, 5, axis=0), np.ones((80, F)))
 
-    curve = at_all_lags(student, Reference.of(teacher, WEIGHT_OF), least=40)
+    curve = at_all_lags(student, Reference(teacher, WEIGHT_OF), least=40)
 
     assert curve.lags[np.argmax(curve.concordances)] == 5
     at_zero = curve.concordances[curve.lags == 0][0]
@@ -117,7 +117,7 @@ def test_no_lag_agrees_more_than_wholly_also_where_nothing_is_jointly_seen(seed,
     student, teacher = motion(seed), motion(seed + 1)
     student.seen[:ours], teacher.seen[theirs:] = 0, 0
 
-    curve = at_all_lags(student, Reference.of(teacher, WEIGHT_OF), least=1)
+    curve = at_all_lags(student, Reference(teacher, WEIGHT_OF), least=1)
 
     assert np.abs(curve.concordances).max() <= 1
     assert ((curve.shares >= 0) & (curve.shares <= 1)).all()
@@ -128,7 +128,7 @@ def test_a_lag_at_which_nothing_is_jointly_seen_does_not_agree():
     student, teacher = motion(), motion()
     student.seen[:60], teacher.seen[:60] = 0, 0
 
-    curve = at_all_lags(student, Reference.of(teacher, WEIGHT_OF), least=40)
+    curve = at_all_lags(student, Reference(teacher, WEIGHT_OF), least=40)
 
     assert (curve.concordances[np.abs(curve.lags) >= 60] == -1).all()
     assert curve.lags[np.argmax(curve.concordances)] == 0
