@@ -31,6 +31,9 @@ SURE = 0.7
 WHO_LEADS = Notice(
     "WHO_LEADS", "We could not tell for sure who leads, so each of you was held against the teacher who fits better."
 )
+OVERLAY_INCOMPLETE = Notice(
+    "OVERLAY_INCOMPLETE", "Part of a video could not be read, so the overlay shows figures in its place."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,11 @@ class CompareInference:
         return [_compared(one) for one in loaded]
 
     def record(self, job: Job, loaded: Loaded, answer: Answer, ports: Ports) -> Mapping[str, Any]:
-        keep, started_s, dancers = Keeper(job, ports), time.monotonic(), answer.dancers
+        keep, started_s = Keeper(job, ports), time.monotonic()
+        films = ["overlay", *(f"overlay_{dancer.role}" for dancer in answer.dancers[1:])]
+        dancers = [_filmed(job, one, name, keep, ports) for one, name in zip(answer.dancers, films, strict=True)]
         for dancer in dancers:
             _keep_moments(dancer, keep)
-            _keep_overlay(job, dancer, "overlay" if dancer is dancers[0] else f"overlay_{dancer.role}", keep, ports)
         names = Names(loaded.facts["student"]["name"], loaded.facts["teacher"]["name"])
         page = report_html([(dancer.role.capitalize(), dancer.comparison) for dancer in dancers], names)
         keep("report.html", page.encode(), "text/html; charset=utf-8")
@@ -151,12 +155,22 @@ def _keep_moments(dancer: Dancer, keep: Keeper) -> None:
         keep(moment_name(dancer.role, number), moment_png(dancer.comparison, moment), "image/png")
 
 
-def _keep_overlay(job: Job, dancer: Dancer, name: str, keep: Keeper, ports: Ports) -> None:
+def _filmed(job: Job, dancer: Dancer, name: str, keep: Keeper, ports: Ports) -> Dancer:
+    """Keep her overlay; she is warned where it could not show both videos."""
+    found = dancer.comparison
+    if _keep_overlay(job, dancer, name, keep, ports):
+        return dancer
+    return replace(dancer, comparison=replace(found, warnings=(*found.warnings, OVERLAY_INCOMPLETE)))
+
+
+def _keep_overlay(job: Job, dancer: Dancer, name: str, keep: Keeper, ports: Ports) -> bool:
+    """Whether it shows both videos."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "overlay.mp4"
         with _opened(job.recording(TEACHER), ports) as teacher, _opened(job.recording(POSE), ports) as student:
-            overlay_video(dancer.comparison, teacher, student, path)
+            is_complete = overlay_video(dancer.comparison, teacher, student, path)
         keep(f"{name}.mp4", path, "video/mp4")
+    return is_complete
 
 
 @contextmanager

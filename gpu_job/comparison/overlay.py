@@ -25,15 +25,18 @@ RATE_HZ = 30.0
 FIGURE_ASPECT = 0.75
 """Width / height of the place of a dancer who has no picture."""
 MOST_ASPECT = 2.4
+NOTHING_MISSING_S = 2.0
+"""For so long may a video show nothing: its sound outlasts its picture by less than that, or its header rounds."""
 
 logger = logging.getLogger(__name__)
 
 
-def overlay_video(comparison: Comparison, teacher: Source | None, student: Source | None, target: Path) -> None:
+def overlay_video(comparison: Comparison, teacher: Source | None, student: Source | None, target: Path) -> bool:
     """Write the MP4 file ``target``, 960 × 540 pixels, from the first moment that both dance to the last.
 
     Where a source is None, or shows nothing that decodes, the figure dances on paper instead. The sound is the
-    teacher's. Raises OSError where ``target`` cannot be written, and what the sources' own ``read`` raises.
+    teacher's. Returns whether both videos are shown throughout. Raises OSError where ``target`` cannot be written,
+    and what the sources' own ``read`` raises.
     """
     turns, mirrored = comparison.alignment.rolled_deg // 90, comparison.alignment.mirrored
     screens = (Screen.of(teacher), Screen.of(student, turns=turns, is_mirrored=mirrored))
@@ -43,17 +46,25 @@ def overlay_video(comparison: Comparison, teacher: Source | None, student: Sourc
     span = Segment(float(times_s[0]), float(times_s[0]) + count / RATE_HZ)
     soundtrack = None if teacher is None else Soundtrack(teacher, span)
     film(_frames(comparison, screens, times_s), RATE_HZ, target, soundtrack)
+    return all(screen.is_complete for screen in screens)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Screen:
-    """A video to be shown upright. ``turns``: by how many quarter turns clockwise its dancer lies."""
+    """A video to be shown upright.
+
+    ``turns``    by how many quarter turns clockwise its dancer lies
+    ``missing``  how many pictures there were not, so far
+    ``is_broken``it could not be read any further
+    """
 
     source: Source | None
     width: int = 0
     height: int = 0
     turns: int = 0
     is_mirrored: bool = False
+    missing: int = 0
+    is_broken: bool = False
 
     @classmethod
     def of(cls, source: Source | None, *, turns: int = 0, is_mirrored: bool = False) -> Screen:
@@ -73,14 +84,21 @@ class Screen:
         aspect = self.height / self.width if self.turns % 2 else self.width / self.height
         return min(max(aspect, 1 / MOST_ASPECT), MOST_ASPECT)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all was shown that was asked for."""
+        return self.source is not None and not self.is_broken and self.missing <= NOTHING_MISSING_S * RATE_HZ
+
     def pictures(self, times_s: FloatArray, height: int) -> Iterator[Picture | None]:
         """One for each time and then None for ever; ``height`` pixels high or, if very wide, less."""
         source_height = round(self.aspect * height) if self.turns % 2 else height
         try:
             for picture in shown_at(self.source, times_s.tolist(), max_height=source_height) if self.source else ():
+                self.missing += picture is None
                 yield None if picture is None else self._upright(picture)
         except PermanentError as error:
             logger.info("a video breaks off: %s", error)
+            self.is_broken = True
         yield from itertools.repeat(None)
 
     def _upright(self, picture: Picture) -> Picture:

@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from functions.intake.handler import handle
 from gpu_job.comparison.findings import Take
-from gpu_job.comparison.inference import WHO_LEADS, CompareInference, Loaded
+from gpu_job.comparison.inference import OVERLAY_INCOMPLETE, WHO_LEADS, CompareInference, Loaded
+from gpu_job.recordings import described
 from shared.errors import NoTeacher
-from shared.job import Kind, Recording
+from shared.events import UploadFinalized
+from shared.job import POSE, TEACHER, Kind, Recording
 from tests.functions.support import Clock, new_ports, ready
 from tests.gpu_job.comparison.danced import taken
+from tests.shared.media_files import Recipe, write
 
 
 def compared(students: Sequence[Take], teachers: Sequence[Take], *, is_sure: bool = True):
@@ -64,3 +68,21 @@ def test_features_of_an_earlier_job_that_are_gone_by_now_are_no_teacher():
     mine = replace(mine, kind=Kind.COMPARE, teacher=Recording(before.source, {}, before.id))
     with pytest.raises(NoTeacher):
         CompareInference().load(mine, ports.jobs.steps(mine.id), ports)
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_video_that_is_gone_is_told_of_in_the_result_and_on_the_page(is_gone, couple, tmp_path):
+    ports, video = new_ports(Clock()), write(tmp_path / "clip.mp4", Recipe(count=600)).read_bytes()
+    teacher = ports.blobs.put("uploads", "lent/teacher.mp4", video)
+    message = UploadFinalized(ports.blobs.put("uploads", "compare/me.mp4", video), {"teacher": teacher.name})
+    handle(message, ports)
+    job = ports.jobs.get(message.job_id)
+    if is_gone:
+        ports.blobs.put("uploads", teacher.name, video)
+    facts = {"student": described(job.recording(POSE), ""), "teacher": described(job.recording(TEACHER), "")}
+    loaded, inference = Loaded(couple[:1], couple[:1], True, (), facts, {}), CompareInference()
+    result = inference.record(job, loaded, inference.infer([loaded])[0], ports)
+    told = [{"code": OVERLAY_INCOMPLETE.code, "message": OVERLAY_INCOMPLETE.message}]
+    assert result["warnings"] == (told if is_gone else [])
+    page = ports.blobs.read("results", result["objects"]["report"]).decode()
+    assert (OVERLAY_INCOMPLETE.message in page) == is_gone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gpu_job.comparison.findings import Comparison
 from gpu_job.comparison.overlay import RATE_HZ, overlay_video
 from gpu_job.comparison.overlay_sheet import HEIGHT, SCORE_COLOURS, WIDTH, Layout, Patch
 from gpu_job.drawing import Colour
+from shared.errors import SourceGone
 from shared.media import Picture, frames, probe, sound
 from tests.gpu_job.comparison.compared import HOSTILE, blind, compared, mirrored, rolled
 from tests.shared.media_files import Recipe, click_times, number_of, write
@@ -121,6 +123,41 @@ def test_where_a_video_ends_early_the_figure_goes_on(tmp_path: Path) -> None:
     layout, shown = Layout.of(WIDE, 0.75), pictures(shot(compared(BEATS), short, None, tmp_path))
     assert of_colour(within(shown[5], layout.teacher), TEACHER) < 200
     assert of_colour(within(shown[-5], layout.teacher), TEACHER) > 2000
+
+
+class Vanishing(io.BytesIO):
+    """Can be read so often, and then is gone."""
+
+    def __init__(self, content: bytes, reads: int) -> None:
+        super().__init__(content)
+        self.reads_left = reads
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise SourceGone
+        return super().read(size)
+
+
+def test_it_is_told_whether_both_videos_are_shown_throughout(filmed: Path, tmp_path: Path) -> None:
+    target, short = tmp_path / "overlay.mp4", write(tmp_path / "short.mp4", Recipe(count=60))
+    assert overlay_video(compared(6), filmed, filmed, target)
+    assert not overlay_video(compared(6), filmed, None, target)
+    assert not overlay_video(compared(10), filmed, short, target)
+    assert not overlay_video(compared(10), short, filmed, target)
+
+
+def test_a_video_that_vanishes_meanwhile_is_not_shown_throughout(filmed: Path, tmp_path: Path) -> None:
+    target, recipe = tmp_path / "overlay.mp4", Recipe(count=140, size=(320, 240), noisy=True, sound=None)
+    content = write(tmp_path / "large.mp4", recipe).read_bytes()
+    lasting = Vanishing(content, reads=1000)
+    assert overlay_video(compared(6), filmed, lasting, target)
+    reads = 1000 - lasting.reads_left
+    assert not overlay_video(compared(6), filmed, Vanishing(content, reads - 1), target)
+    student = Layout.of(WIDE, WIDE).student
+    shown = [of_colour(within(picture, student), STUDENT) > 2000 for picture in pictures(target)]
+    assert shown == sorted(shown)
+    assert (shown[0], shown[-1]) == (False, True)
 
 
 @pytest.mark.parametrize(
