@@ -34,6 +34,7 @@ class Aligned:
     student: Dancer
     teacher: Dancer
     rolled_deg: int
+    teacher_rolled_deg: int = 0
     mirrored: bool = False
     turned_rad: float = 0.0
     fit: float = 0.0
@@ -66,12 +67,13 @@ def aligned(student: Take, teacher: Take) -> Aligned:
         raise CannotCompare
     is_flat = not (has_depth(student.pose) and has_depth(teacher.pose))
     ours, theirs = body(student.pose, is_flat=is_flat), body(teacher.pose, is_flat=is_flat)
-    quarters = lying(ours)
-    one, other = Dancer(student, ours.rolled(quarters)), Dancer(teacher, theirs.rolled(lying(theirs)))
+    quarters, their_quarters = lying(ours), lying(theirs)
+    one, other = Dancer(student, ours.rolled(quarters)), Dancer(teacher, theirs.rolled(their_quarters))
+    rolls_deg = 90 * (-quarters % 4), 90 * (-their_quarters % 4)
     search = Search(one, other)
     by_sound, by_counts = search.by_sound(), search.by_counts()
     lays = by_sound or by_counts or search.by_motion()
-    found = [fitted for lay in lays if (fitted := _fitted(Aligned(lay, one, other, 90 * (-quarters % 4)))) is not None]
+    found = [fitted for lay in lays if (fitted := _fitted(Aligned(lay, one, other, *rolls_deg))) is not None]
     if not found:
         raise CannotCompare
     best = max(found, key=lambda each: each.fit - each.lay.handicap)

@@ -131,6 +131,7 @@ def _alignment(found: Aligned) -> Alignment:
         mirrored=found.mirrored,
         turned_deg=float(np.rad2deg(found.turned_rad)),
         rolled_deg=found.rolled_deg,
+        teacher_rolled_deg=found.teacher_rolled_deg,
     )
 
 

@@ -74,6 +74,7 @@ class Alignment:
     ``mirrored``   left and right were exchanged: a mirror, a selfie camera or a room danced the other way round
     ``turned_deg`` by how much the student faces further to the camera's left than the teacher, −180 … 180
     ``rolled_deg`` by how much the student's picture lay on its side: 0, 90, 180 or 270, clockwise
+    ``teacher_rolled_deg`` likewise the teacher's
     """
 
     by: AlignedBy
@@ -83,6 +84,7 @@ class Alignment:
     mirrored: bool
     turned_deg: float
     rolled_deg: int
+    teacher_rolled_deg: int = 0
 
 
 @dataclass(frozen=True, slots=True)

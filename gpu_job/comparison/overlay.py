@@ -38,8 +38,11 @@ def overlay_video(comparison: Comparison, teacher: Source | None, student: Sourc
     teacher's. Returns whether both videos are shown throughout. Raises OSError where ``target`` cannot be written,
     and what the sources' own ``read`` raises.
     """
-    turns, mirrored = comparison.alignment.rolled_deg // 90, comparison.alignment.mirrored
-    screens = (Screen.of(teacher), Screen.of(student, turns=turns, is_mirrored=mirrored))
+    lain = comparison.alignment
+    screens = (
+        Screen.of(teacher, turns=lain.teacher_rolled_deg // 90),
+        Screen.of(student, turns=lain.rolled_deg // 90, is_mirrored=lain.mirrored),
+    )
     clock = comparison.clock
     count = max(1, round(float(clock.teacher_s[-1] - clock.teacher_s[0]) * RATE_HZ))
     times_s = clock.teacher_s[0] + np.arange(count) / RATE_HZ

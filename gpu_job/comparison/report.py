@@ -115,6 +115,7 @@ def _alignment(alignment: Alignment) -> dict[str, Any]:
         "mirrored": alignment.mirrored,
         "turned_deg": round(alignment.turned_deg, 1),
         "rolled_deg": alignment.rolled_deg,
+        "teacher_rolled_deg": alignment.teacher_rolled_deg,
     }
 
 

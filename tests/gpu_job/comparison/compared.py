@@ -75,8 +75,9 @@ def mirrored(comparison: Comparison) -> Comparison:
     return replace(comparison, alignment=replace(comparison.alignment, mirrored=True))
 
 
-def rolled(comparison: Comparison, degrees: int) -> Comparison:
-    return replace(comparison, alignment=replace(comparison.alignment, rolled_deg=degrees))
+def rolled(comparison: Comparison, degrees: int, teacher_degrees: int = 0) -> Comparison:
+    alignment = replace(comparison.alignment, rolled_deg=degrees, teacher_rolled_deg=teacher_degrees)
+    return replace(comparison, alignment=alignment)
 
 
 def _body(times_s: FloatArray) -> FloatArray:

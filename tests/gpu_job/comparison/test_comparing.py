@@ -86,6 +86,14 @@ def test_a_phone_held_sideways_is_turned():
     assert score(found) > 98
 
 
+def test_a_teachers_phone_held_sideways_is_turned_and_told_apart_from_the_students():
+    found = compare(taken(0), rolled(taken(0)))
+
+    assert (found.alignment.rolled_deg, found.alignment.teacher_rolled_deg) == (0, 90)
+    assert score(found) > 98
+    assert found.warnings == ()
+
+
 def test_where_the_camera_stood_does_not_matter():
     assert score(compare(turned(taken(0), 60), taken(0))) > 97
 

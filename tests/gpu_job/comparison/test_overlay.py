@@ -85,6 +85,14 @@ def test_a_student_on_her_side_is_turned_upright(degrees: int, filmed: Path, tmp
     assert number_of(lying) == number_of(within(shown, layout.teacher))
 
 
+@pytest.mark.parametrize("degrees", [90, 270])
+def test_a_teacher_on_her_side_is_turned_upright(degrees: int, filmed: Path, tmp_path: Path) -> None:
+    shown = pictures(shot(rolled(compared(1), 0, degrees), filmed, filmed, tmp_path))[10]
+    layout = Layout.of(UPRIGHT, WIDE)
+    beside_her_name = within(shown, layout.teacher)[:, -40:]
+    assert number_of(np.rot90(beside_her_name, -degrees // 90)) == number_of(within(shown, layout.student))
+
+
 def test_the_teachers_sound_goes_with_the_teachers_picture(filmed: Path, tmp_path: Path) -> None:
     silent = write(tmp_path / "silent.mp4", Recipe(count=140, sound=None))
     samples = sound(shot(compared(BEATS), filmed, silent, tmp_path), 16000, 10.0)
