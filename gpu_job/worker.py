@@ -27,6 +27,7 @@ from shared.errors import (
     StepBusy,
     TransientError,
 )
+from shared.heap import give_memory_back
 from shared.job import INFER, Failure, Job, Kind, Step, StepState
 from shared.logs import bound
 from shared.ports import Ports
@@ -233,6 +234,7 @@ class Worker:
         with ThreadPoolExecutor(max_workers=len(batch)) as pool:
             loaded = list(pool.map(self._load, batch))
             answers = self._infer(batch, loaded)
+            give_memory_back()  # what ten minutes of landmarks took to be smoothed and compared, 100 MB
             return sum(pool.map(self._record, batch, loaded, answers))
 
     def _load(self, held: Held) -> Any:

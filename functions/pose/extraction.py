@@ -23,9 +23,10 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from functions.pose.landmarker import Landmarker, share_one_arena
+from functions.pose.landmarker import Landmarker
 from functions.pose.threads import side_by_side
 from shared.features import BLAZEPOSE_LANDMARKS, PoseFeatures
+from shared.heap import share_one_arena
 from shared.media import Frame, Source, frames
 from shared.timeline import CHUNK_S, FloatArray, SampleSpan, Segment, chunks
 

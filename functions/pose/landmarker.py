@@ -6,7 +6,6 @@ The only module of the service that imports MediaPipe, and it does so at first u
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import MissingTool
+from shared.heap import give_memory_back
 from shared.timeline import FloatArray
 
 DEBIAN_PACKAGES = "libegl1 libgles2"
@@ -30,8 +30,6 @@ DEBIAN_PACKAGES = "libegl1 libgles2"
 DETECTION_CONFIDENCE = 0.5
 PRESENCE_CONFIDENCE = 0.5
 TRACKING_CONFIDENCE = 0.5
-
-M_ARENA_MAX = -8  # malloc.h
 
 # What MediaPipe and TFLite write at every start and what is no news to anybody.
 HARMLESS = (
@@ -63,7 +61,7 @@ class Landmarker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.close()
-        _give_memory_back()
+        give_memory_back()  # each landmarker's threads leave 50 MB behind
 
     def landmarks(self, picture: npt.NDArray[np.uint8], sample: int) -> FloatArray | None:
         """The dancer at ``sample`` of the clock, or None where nobody is seen.
@@ -142,23 +140,6 @@ def _unloadable(error: Exception) -> MissingTool:
         f"MediaPipe could not be loaded: {error}. It needs the system's graphics libraries even where there is no "
         f"display; on Debian and Ubuntu: apt-get install {DEBIAN_PACKAGES}"
     )
-
-
-def share_one_arena() -> None:
-    """Let all threads allocate from one pool (glibc). To be called before any thread starts: a pool that is there
-    goes on to be used.
-
-    With a pool for each thread a ten-minute video held 350 MB by its twelfth shard, and ever more;
-    with one pool 75 MB, and no more.
-    """
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(M_ARENA_MAX, 1)
-
-
-def _give_memory_back() -> None:
-    """Free pages go back to the system: each landmarker's threads leave 50 MB of them behind (glibc)."""
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)
 
 
 _stderr = Lock()
