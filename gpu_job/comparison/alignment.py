@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from gpu_job.comparison.bodies import Body, body, has_depth, lying, sampled
 from gpu_job.comparison.concordance import at_best_lag, balanced
 from gpu_job.comparison.findings import Take
 from gpu_job.comparison.laying import LEAST_BEATS, Dancer, Lay, Search
-from gpu_job.comparison.movement import Movement, facing, movement
+from gpu_job.comparison.movement import facing, movement
 from shared.errors import CannotCompare
 from shared.timeline import FloatArray
 
@@ -63,45 +64,65 @@ class Aligned:
 
 def aligned(student: Take, teacher: Take) -> Aligned:
     """Raises CannotCompare where the two never overlap by a bar."""
-    if min(len(student.pose), len(teacher.pose)) < 2:
+    return aligned_all([student], [teacher])[0]
+
+
+def aligned_all(students: Sequence[Take], teachers: Sequence[Take]) -> list[Aligned]:
+    """Of all who dance together in one video, those in the same place held against one another: all laid alike and
+    mirrored alike, as fits all of them best. Raises CannotCompare where the two never overlap by a bar."""
+    if min(len(take.pose) for take in (*students, *teachers)) < 2:
         raise CannotCompare
+    pairs = [_upright(*pair) for pair in zip(students, teachers, strict=True)]
+    search = Search([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    by_sound, by_counts = search.by_sound(), search.by_counts()
+    lays = by_sound or by_counts or search.by_motion()
+    found = [fitted for lay in lays if (fitted := _fitted([Aligned(lay, *pair) for pair in pairs])) is not None]
+    if not found:
+        raise CannotCompare
+    best = max(found, key=lambda fitted: _fit(fitted) - len(fitted) * fitted[0].lay.handicap)
+    better_moved = _contradiction(best[0].lay, by_counts, search) if by_sound else 0.0
+    return [replace(each, better_moved=better_moved) for each in best]
+
+
+def _upright(student: Take, teacher: Take) -> tuple[Dancer, Dancer, int, int]:
+    """And by how many degrees the student's picture lay on its side, and the teacher's."""
     is_flat = not (has_depth(student.pose) and has_depth(teacher.pose))
     ours, theirs = body(student.pose, is_flat=is_flat), body(teacher.pose, is_flat=is_flat)
     quarters, their_quarters = lying(ours), lying(theirs)
     one, other = Dancer(student, ours.rolled(quarters)), Dancer(teacher, theirs.rolled(their_quarters))
-    rolls_deg = 90 * (-quarters % 4), 90 * (-their_quarters % 4)
-    search = Search(one, other)
-    by_sound, by_counts = search.by_sound(), search.by_counts()
-    lays = by_sound or by_counts or search.by_motion()
-    found = [fitted for lay in lays if (fitted := _fitted(Aligned(lay, one, other, *rolls_deg))) is not None]
-    if not found:
-        raise CannotCompare
-    best = max(found, key=lambda each: each.fit - each.lay.handicap)
-    return replace(best, better_moved=_contradiction(best.lay, by_counts, search)) if by_sound else best
+    return one, other, 90 * (-quarters % 4), 90 * (-their_quarters % 4)
 
 
 def _at(dancer: Dancer, times_s: FloatArray) -> Body:
     return sampled(dancer.body, dancer.places(times_s))
 
 
-def _fitted(plain: Aligned) -> Aligned | None:
-    """With the facing that fits best, mirrored if that is clearly better; None where they never overlap by a bar."""
-    beats = plain.common_beats()
-    if len(beats) <= LEAST_BEATS * POINTS_PER_BEAT:
+def _fitted(plain: Sequence[Aligned]) -> Sequence[Aligned] | None:
+    """Each with the facing that fits best, all mirrored if that is clearly better; None where they never overlap by
+    a bar."""
+    if any(len(each.common_beats()) <= LEAST_BEATS * POINTS_PER_BEAT for each in plain):
         return None
+    as_they_are, mirrored = zip(*(_turned(each) for each in plain), strict=True)
+    return mirrored if _fit(mirrored) > _fit(as_they_are) + MIRROR_MARGIN else as_they_are
+
+
+def _fit(dancers: Sequence[Aligned]) -> float:
+    return sum(each.fit for each in dancers)
+
+
+def _turned(plain: Aligned) -> tuple[Aligned, Aligned]:
+    """As he is and mirrored, facing as the teacher, and the concordance then, late or not."""
+    beats = plain.common_beats()
     student, teacher = plain.student_at(beats), plain.teacher_at(beats)
     taught = movement(teacher, POINTS_PER_BEAT)
-    turn, fit = _turned(student, teacher, taught)
-    mirrored_turn, mirrored_fit = _turned(student.mirrored(), teacher, taught)
-    if mirrored_fit > fit + MIRROR_MARGIN:
-        return replace(plain, mirrored=True, turned_rad=mirrored_turn, fit=mirrored_fit)
-    return replace(plain, turned_rad=turn, fit=fit)
+    weights = balanced(taught)
 
+    def facing_alike(one: Body, *, mirrored: bool) -> Aligned:
+        turn = facing(one, teacher)
+        fit = at_best_lag(movement(one.turned(turn), POINTS_PER_BEAT), taught, weights, POINTS_PER_BEAT)
+        return replace(plain, mirrored=mirrored, turned_rad=turn, fit=fit)
 
-def _turned(student: Body, teacher: Body, taught: Movement) -> tuple[float, float]:
-    """The turn after which the student faces as the teacher, and the concordance then, late or not."""
-    turn = facing(student, teacher)
-    return turn, at_best_lag(movement(student.turned(turn), POINTS_PER_BEAT), taught, balanced(taught), POINTS_PER_BEAT)
+    return facing_alike(student, mirrored=False), facing_alike(student.mirrored(), mirrored=True)
 
 
 def _contradiction(taken: Lay, by_counts: list[Lay], search: Search) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_job.comparison.alignment import POINTS_PER_BEAT, Aligned, aligned
+from gpu_job.comparison.alignment import POINTS_PER_BEAT, Aligned, aligned, aligned_all
 from gpu_job.comparison.concordance import agreement
 from gpu_job.comparison.findings import (
     AlignedBy,
@@ -69,12 +69,23 @@ def compare(student: Take, teacher: Take, moves: Sequence[Move] = ()) -> Compari
 
     Raises CannotCompare where the two have less than a bar in common.
     """
-    return told(held(student, teacher), moves)
+    return compare_all([student], [teacher], moves)[0]
+
+
+def compare_all(students: Sequence[Take], teachers: Sequence[Take], moves: Sequence[Move] = ()) -> list[Comparison]:
+    """All who dance together in one video, those in the same place held against one another, on one alignment.
+
+    Raises CannotCompare.
+    """
+    return [told(_held(found), moves) for found in aligned_all(students, teachers)]
 
 
 def held(student: Take, teacher: Take) -> Held:
     """Both on one clock, the student's lateness made up for. Raises CannotCompare."""
-    found = aligned(student, teacher)
+    return _held(aligned(student, teacher))
+
+
+def _held(found: Aligned) -> Held:
     beats = found.common_beats()
     clock = Clock(beats - beats[0], found.lay.teacher.time_of(beats), found.lay.student.time_of(beats))
     shown = found.teacher_at(beats)

@@ -121,7 +121,8 @@ def score_curve(marks: Marks, points_per_beat: int, window_beats: float = 2.0) -
 def _form(sums: FloatArray, counts: FloatArray, limb: Limb | None) -> tuple[FloatArray, FloatArray]:
     """Form 0 … 100 and punctuality 0 … 1 from ``(…, 2 L + 1)`` sums: common and whole per limb, the punctual whole."""
     common, whole, punctual = sums[..., : len(counts)], sums[..., len(counts) : -1], sums[..., -1]
-    return calibrated(pooled(common, whole, counts), limb), punctual / np.maximum(whole.sum(axis=-1), 1e-9)
+    share = punctual / np.maximum(whole.sum(axis=-1), 1e-9)
+    return calibrated(pooled(common, whole, counts), limb), np.minimum(share, 1.0)  # rounding may pass it
 
 
 def _interval(sums: FloatArray, points_per_beat: int, counts: FloatArray, limb: Limb | None) -> tuple[float, float]:

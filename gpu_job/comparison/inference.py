@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
-from gpu_job.comparison.comparing import compare
+from gpu_job.comparison.comparing import compare_all
 from gpu_job.comparison.findings import Take
 from gpu_job.comparison.moments import moment_png
 from gpu_job.comparison.overlay import overlay_video
@@ -135,10 +135,8 @@ def _compared(loaded: Loaded) -> Answer:
 def _dancers(students: Sequence[Take], loaded: Loaded) -> Sequence[Dancer]:
     """Each student held against the teacher in the same place."""
     roles = ALONE if len(students) == 1 else COUPLE
-    return [
-        Dancer(role, compare(student, teacher, loaded.moves))
-        for role, student, teacher in zip(roles, students, loaded.teachers, strict=True)
-    ]
+    found = compare_all(students, loaded.teachers, loaded.moves)
+    return [Dancer(role, comparison) for role, comparison in zip(roles, found, strict=True)]
 
 
 def _fit(dancers: Sequence[Dancer]) -> float:

@@ -6,6 +6,7 @@ there is none. Looks quickly, in what does not depend on the facing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -108,15 +109,49 @@ def grid(times_s: FloatArray) -> BeatGrid:
     return BeatGrid(times_s, np.ones(len(times_s), dtype=np.int64))
 
 
-class Search:
-    """Both dancers' motion at their samples, and the ways to lay one on the other that look best."""
+class _Pair:
+    """A student and her teacher, their motion at their samples."""
 
-    def __init__(self, student: Dancer, teacher: Dancer) -> None:
+    def __init__(self, student: Dancer, teacher: Dancer, counts: BeatGrid, seconds: BeatGrid) -> None:
         self._student, self._teacher = student, teacher
-        self._counts = teacher.counts()
-        self._plain, self._mirrored = _quick(student, student.body), _quick(student, student.body.mirrored())
-        self._taught = _looked_up(_quick(teacher, teacher.body), teacher, self._counts)
+        self._ways = _quick(student, student.body), _quick(student, student.body.mirrored())
+        self._quick = _quick(teacher, teacher.body)
+        self._taught = _looked_up(self._quick, teacher, counts)
         self._weights = balanced(self._taught, FEATURES)
+        self._seconds = seconds
+
+    def fit(self, lay: Lay, *, mirrored: bool) -> float:
+        ours = _looked_up(self._ways[mirrored], self._student, lay.student)
+        return at_best_lag(ours, self._taught, self._weights, POINTS_PER_BEAT)
+
+    def curve(self, ours: BeatGrid, *, by_counts: bool, mirrored: bool) -> LagCurve:
+        """Fit at every lag in points: concordance, less what little that is jointly seen gains by chance."""
+        one = _looked_up(self._ways[mirrored], self._student, ours)
+        reference = self._by_counts if by_counts else self._evenly
+        least = max(LEAST_BEATS * POINTS_PER_BEAT, round(LEAST_SHARE * min(len(one), reference.count)))
+        curve = at_all_lags(one, reference, least)
+        cost = 2 * OVERLAP_MERIT * (1 - curve.shares)
+        return replace(curve, concordances=curve.concordances - cost)
+
+    @cached_property
+    def _evenly(self) -> Reference:
+        """The teacher on a clock, whatever the beats do."""
+        return Reference(_looked_up(self._quick, self._teacher, self._seconds), self._weights)
+
+    @cached_property
+    def _by_counts(self) -> Reference:
+        return Reference(self._taught, self._weights)
+
+
+class Search:
+    """The ways to lay one video on the other that look best for all who dance in them together; the student and the
+    teacher in the same place belong to one another."""
+
+    def __init__(self, students: Sequence[Dancer], teachers: Sequence[Dancer]) -> None:
+        self._student, self._teacher = (max(each, key=lambda one: one.end_s) for each in (students, teachers))
+        self._counts = self._teacher.counts()
+        seconds = BeatGrid.regular(NO_BEAT_S, self._teacher.end_s + NO_BEAT_S)
+        self._pairs = [_Pair(*pair, self._counts, seconds) for pair in zip(students, teachers, strict=True)]
 
     def by_sound(self) -> list[Lay]:
         """None unless both play the same recording."""
@@ -136,25 +171,24 @@ class Search:
         """Moved by the best whole number of counts, as the student is and mirrored; none unless both have a beat."""
         if not (self._student.has_beat and self._teacher.has_beat):
             return []
-        return _foremost([self._at_counts(motion) for motion in (self._plain, self._mirrored)])
+        return _foremost([self._at_counts(mirrored=mirrored) for mirrored in (False, True)])
 
     def by_motion(self) -> list[Lay]:
         """At whatever lag and tempo fits best, as the student is and mirrored."""
         return _foremost(
             [
-                max((self._at_tempo(motion, float(ratio)) for ratio in RATIOS), key=lambda one: one.merit)
-                for motion in (self._plain, self._mirrored)
+                max((self._at_tempo(ratio, mirrored=mirrored) for ratio in RATIOS.tolist()), key=lambda one: one.merit)
+                for mirrored in (False, True)
             ]
         )
 
     def fit(self, lay: Lay) -> float:
-        """Concordance at first sight, −1 … 1, of the student as he is or mirrored, whichever is more."""
-        ours = (_looked_up(motion, self._student, lay.student) for motion in (self._plain, self._mirrored))
-        return max(at_best_lag(one, self._taught, self._weights, POINTS_PER_BEAT) for one in ours)
+        """Concordance at first sight, −1 … 1, the mean over all as they are or all mirrored, whichever is more."""
+        return max(float(np.mean([one.fit(lay, mirrored=way) for one in self._pairs])) for way in (False, True))
 
-    def _at_counts(self, motion: Movement) -> _Found:
+    def _at_counts(self, *, mirrored: bool) -> _Found:
         ours = self._student.counts()
-        curve = self._curve(motion, ours, self._by_counts)
+        curve = self._curve(ours, by_counts=True, mirrored=mirrored)
         on_beats = curve.lags % POINTS_PER_BEAT == 0
         lags, fits = curve.lags[on_beats], curve.concordances[on_beats]
         if not len(lags):
@@ -164,9 +198,10 @@ class Search:
         lay = Lay(AlignedBy.BEATS, _prominence(lags, fits, width=1), self._counts, student)
         return _Found(float(fits[best]), lay)
 
-    def _at_tempo(self, motion: Movement, ratio: float) -> _Found:
+    def _at_tempo(self, ratio: float, *, mirrored: bool) -> _Found:
         period_s = NO_BEAT_S * ratio
-        curve = self._curve(motion, BeatGrid.regular(period_s, self._student.end_s + period_s), self._evenly)
+        seconds = BeatGrid.regular(period_s, self._student.end_s + period_s)
+        curve = self._curve(seconds, by_counts=False, mirrored=mirrored)
         if not len(curve.lags):
             return NOTHING
         best = int(np.argmax(curve.concordances))
@@ -175,24 +210,12 @@ class Search:
         lay = Lay(AlignedBy.MOTION, confidence, self._counts, grid(start_s + ratio * self._counts.beats_s))
         return _Found(float(curve.concordances[best]) - TEMPO_COST * abs(np.log(ratio)), lay)
 
-    @cached_property
-    def _evenly(self) -> Reference:
-        """The teacher on a clock, whatever the beats do."""
-        seconds = BeatGrid.regular(NO_BEAT_S, self._teacher.end_s + NO_BEAT_S)
-        return Reference(_looked_up(_quick(self._teacher, self._teacher.body), self._teacher, seconds), self._weights)
-
-    @cached_property
-    def _by_counts(self) -> Reference:
-        return Reference(self._taught, self._weights)
-
-    def _curve(self, motion: Movement, ours: BeatGrid, reference: Reference) -> LagCurve:
-        """Fit at every lag in points: concordance, less what little that is jointly seen gains by chance."""
-        one = _looked_up(motion, self._student, ours)
-        shorter = min(len(one), reference.count)
-        least = max(LEAST_BEATS * POINTS_PER_BEAT, round(LEAST_SHARE * shorter))
-        curve = at_all_lags(one, reference, least)
-        cost = 2 * OVERLAP_MERIT * (1 - curve.shares)
-        return replace(curve, concordances=curve.concordances - cost)
+    def _curve(self, ours: BeatGrid, *, by_counts: bool, mirrored: bool) -> LagCurve:
+        """The mean over those who are seen."""
+        curves = [one.curve(ours, by_counts=by_counts, mirrored=mirrored) for one in self._pairs]
+        seen = [curve for curve in curves if curve.shares.any()] or curves
+        means = [np.mean(each, axis=0) for each in zip(*((one.concordances, one.shares) for one in seen), strict=True)]
+        return LagCurve(seen[0].lags, *means)
 
 
 def _foremost(found: list[_Found]) -> list[Lay]:

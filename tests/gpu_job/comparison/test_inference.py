@@ -13,7 +13,7 @@ from shared.errors import NoTeacher
 from shared.events import UploadFinalized
 from shared.job import POSE, TEACHER, Kind, Recording
 from tests.functions.support import Clock, new_ports, ready
-from tests.gpu_job.comparison.danced import taken
+from tests.gpu_job.comparison.danced import late, mirrored, silent, taken, without
 from tests.shared.media_files import Recipe, write
 
 
@@ -86,3 +86,31 @@ def test_a_video_that_is_gone_is_told_of_in_the_result_and_on_the_page(is_gone, 
     assert result["warnings"] == (told if is_gone else [])
     page = ports.blobs.read("results", result["objects"]["report"]).decode()
     assert (OVERLAY_INCOMPLETE.message in page) == is_gone
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+@pytest.mark.parametrize("other", [11, 12, 13])
+def test_a_couple_has_one_alignment_though_one_of_them_dances_something_else(other, is_mirrored):
+    teachers = [silent(taken(seed)) for seed in (0, 1)]
+    students = [silent(late(taken(seed), 15)) for seed in (0, other)]
+
+    lead, follow = compared([mirrored(one) for one in students] if is_mirrored else students, teachers)
+
+    laid, other_laid = lead.comparison.alignment, follow.comparison.alignment
+    assert laid.offset_s == other_laid.offset_s == pytest.approx(1, abs=0.1)
+    assert laid.tempo_ratio == other_laid.tempo_ratio
+    assert laid.mirrored is other_laid.mirrored is is_mirrored
+    assert scores([lead])[0] > 90
+
+
+def test_who_is_not_seen_does_not_change_how_a_couple_is_laid():
+    teachers = [silent(taken(0)), silent(taken(1))]
+    students = [silent(late(taken(0), 15)), silent(without(taken(1), list(range(33))))]
+
+    lead, follow = compared(students, teachers)
+
+    assert lead.comparison.alignment.offset_s == pytest.approx(1, abs=0.1)
+    assert lead.comparison.alignment.confidence == pytest.approx(
+        compared(students[:1], teachers[:1])[0].comparison.alignment.confidence
+    )
+    assert follow.comparison.overall.score is None
