@@ -22,7 +22,7 @@ from gpu_job.comparison.findings import (
     MoveGrade,
     Take,
 )
-from gpu_job.comparison.grading import LIMBS, UNRELATED, Marks, Verdict, score_curve, verdict
+from gpu_job.comparison.grading import LIMBS, UNRELATED, Marks, Verdict, lateness_curve, score_curve, verdict
 from gpu_job.comparison.movement import Movement, facing, movement
 from gpu_job.comparison.timing import LAGS_PER_POINT, lag_path
 from gpu_job.notice import Notice
@@ -33,8 +33,6 @@ METHOD = "concordance-1"
 
 WORST = 3
 WORST_APART_BEATS = 4
-LEAST_FORM = 15.0
-"""Below, nobody can say when the student does what the teacher did: the lag is that of something else."""
 LEAST_MOVE_BEATS = 1.0
 TURN_RAD = 0.05
 FLAWLESS = 95.0
@@ -124,7 +122,7 @@ def told(held: Held, moves: Sequence[Move] = ()) -> Comparison:
         limbs=limbs,
         moves=tuple(_moves(clock, marks, moves)),
         worst=tuple(_worst(clock, marks, scores)),
-        curves=Curves(scores, _lateness_curve(marks, scores)),
+        curves=Curves(scores, lateness_curve(marks, scores)),
         bodies=held.bodies,
         unseen=tuple(_unseen(whole, limbs)),
         method=METHOD,
@@ -172,13 +170,6 @@ def _worst(clock: Clock, marks: Marks, scores: FloatArray) -> Iterator[Moment]:
         apart = (marks.agreement.whole - marks.agreement.common)[around].sum(axis=0)
         limb = LIMBS[int(np.argmax(apart))]
         yield Moment(point, float(clock.teacher_s[point]), float(clock.student_s[point]), float(scores[point]), limb)
-
-
-def _lateness_curve(marks: Marks, scores: FloatArray) -> FloatArray:
-    """NaN where the music cannot tell, and where the student does something else."""
-    form = scores / np.maximum(marks.punctuality(), 1e-9)
-    told = marks.can_tell_lateness & (form >= LEAST_FORM)
-    return np.where(told, 1000 * marks.lags * marks.beat_s, np.nan)
 
 
 def _unseen(whole: Verdict, limbs: Mapping[Limb, Grade]) -> Iterator[str]:

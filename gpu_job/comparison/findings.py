@@ -102,7 +102,7 @@ class Grade:
     ``score``    0 … 100: 0 is what an unrelated dancer gets, 100 the teacher again; None where too little was seen
     ``interval`` between which the score lies with 90 % probability; None without a score
     ``seen``     0 … 1, the share of it in which both could be seen
-    ``lateness`` None where it cannot be told
+    ``lateness`` None where it cannot be told, as of another dance
     """
 
     score: float | None

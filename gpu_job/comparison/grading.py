@@ -29,6 +29,11 @@ and other moves, of one half of the songs (decision 12; ``python -m tests.benchm
 LEAST_SEEN = 0.25
 """Of a limb, of a move or of the whole: less is not judged."""
 
+LEAST_FORM = 15.0
+"""Below, it is another dance, and nobody can be late with it: the lag is that of something else."""
+LEAST_TOLD = 0.25
+"""Share of the moments at which the lateness must be told, for their median to be told."""
+
 UNTOLD_BEATS = 0.06
 """Less lateness nobody can be told: 30 ms at 126 BPM, a camera's picture."""
 TOLERANCE_BEATS = 0.35
@@ -88,7 +93,8 @@ def verdict(marks: Marks, points_per_beat: int, limb: Limb | None = None) -> Ver
     form, punctuality = (float(each) for each in _form(sums.sum(axis=0), counts, limb))
     score = form * punctuality
     low, high = _interval(sums, points_per_beat, counts, limb)
-    lateness = _lateness(marks, whole.sum(axis=1)) if limb is None else None
+    is_told = limb is None and form >= LEAST_FORM and _told(marks, points_per_beat) >= LEAST_TOLD
+    lateness = _lateness(marks, whole.sum(axis=1)) if is_told else None
     grade = Grade(score, (min(low, score), max(high, score)), float(share.mean()), lateness)
     return Verdict(grade, form, punctuality)
 
@@ -118,6 +124,19 @@ def score_curve(marks: Marks, points_per_beat: int, window_beats: float = 2.0) -
     return np.where(seen.mean(axis=1) >= LEAST_SEEN, score, np.nan)
 
 
+def lateness_curve(marks: Marks, scores: FloatArray) -> FloatArray:
+    """``(P,)`` milliseconds, with the ``scores`` of :func:`score_curve`; NaN where the music cannot tell, and where
+    the student does something else."""
+    form = scores / np.maximum(marks.punctuality(), 1e-9)
+    told = marks.can_tell_lateness & (form >= LEAST_FORM)
+    return np.where(told, 1000 * marks.lags * marks.beat_s, np.nan)
+
+
+def _told(marks: Marks, points_per_beat: int) -> float:
+    """Share of the moments at which lateness can be told."""
+    return float(np.isfinite(lateness_curve(marks, score_curve(marks, points_per_beat))).mean())
+
+
 def _form(sums: FloatArray, counts: FloatArray, limb: Limb | None) -> tuple[FloatArray, FloatArray]:
     """Form 0 … 100 and punctuality 0 … 1 from ``(…, 2 L + 1)`` sums: common and whole per limb, the punctual whole."""
     common, whole, punctual = sums[..., : len(counts)], sums[..., len(counts) : -1], sums[..., -1]
@@ -135,10 +154,8 @@ def _interval(sums: FloatArray, points_per_beat: int, counts: FloatArray, limb: 
     return float(low), float(high)
 
 
-def _lateness(marks: Marks, weight: FloatArray) -> Lateness | None:
+def _lateness(marks: Marks, weight: FloatArray) -> Lateness:
     """The median, each moment counting as much as is danced in it."""
-    if not marks.can_tell_lateness:
-        return None
     order = np.argsort(marks.lags)
     share = np.cumsum(weight[order])
     counts = float(marks.lags[order][np.searchsorted(share, share[-1] / 2)])

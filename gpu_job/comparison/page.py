@@ -96,7 +96,7 @@ def _scale(grade: Grade) -> str:
 
 
 def _facts(comparison: Comparison) -> str:
-    lateness = wording.lateness(comparison)
+    lateness = comparison.overall.lateness
     counts = f"<small>{abs(lateness.counts):.2g} counts</small>" if lateness else "<small>cannot be told</small>"
     punctuality = f"{100 * (comparison.punctuality or 0):.0f} %"
     facts = (
@@ -198,7 +198,7 @@ def _move(comparison: Comparison, move: MoveGrade, colour: str) -> str:
         f'<td class="right">{wording.counts(move.counts)}</td>'
         f'<td class="right"><span class="value" style="--s:var(--{wording.band(move.grade.score)})">'
         f'{wording.points(move.grade.score)}</span></td><td class="right">'
-        f"{wording.early_or_late(wording.lateness(comparison, move.grade, move.teacher))}</td></tr>"
+        f"{wording.early_or_late(move.grade.lateness)}</td></tr>"
     )
 
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gpu_job.comparison.findings import Comparison, Grade, Lateness, Limb
-from shared.timeline import Segment
+from gpu_job.comparison.grading import LEAST_FORM
 
-LEAST_FORM = 15.0
-"""Below, it is another dance, and nobody can be late with it."""
-LEAST_TOLD = 0.25
-"""Share of the moments at which the curve must tell the lateness, for their median to be told."""
 IN_TIME_MS = 33.0
 """Less is within one picture of a phone's video."""
 IN_TIME = "in time"
@@ -37,18 +31,7 @@ def sentence(comparison: Comparison) -> str:
     nearness = next(words for least, words in _NEARNESS if form >= least)
     if form < LEAST_FORM:
         return f"{nearness}."
-    return f"{nearness}{_timing(lateness(comparison), round(form) - round(score))}."
-
-
-def lateness(comparison: Comparison, part: Grade | None = None, span: Segment | None = None) -> Lateness | None:
-    """Of the whole, or of a part and its stretch of the teacher's time. None also where the student does
-    something else: then there is nothing to be late with."""
-    if span is None and (comparison.form or 0.0) < LEAST_FORM:
-        return None
-    time_s, curve = comparison.clock.teacher_s, comparison.curves.lateness_ms
-    inside = curve[(time_s >= span.start_s) & (time_s < span.end_s)] if span else curve
-    is_told = len(inside) > 0 and np.isfinite(inside).mean() >= LEAST_TOLD
-    return (part or comparison.overall).lateness if is_told else None
+    return f"{nearness}{_timing(comparison.overall.lateness, round(form) - round(score))}."
 
 
 def _timing(lateness: Lateness | None, cost: int) -> str:

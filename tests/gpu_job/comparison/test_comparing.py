@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.findings import AlignedBy, Comparison, Limb, Take
+from gpu_job.comparison.grading import LEAST_FORM
 from gpu_job.segmentation.moves import Move
 from shared.errors import CannotCompare
 from shared.features import AudioFeatures, PoseFeatures
@@ -51,6 +52,17 @@ def test_somebody_who_dances_other_moves_has_next_to_nothing():
     one, other = (performed(1, vocabulary=half) for half in HALVES)
 
     assert score(compare(one, other)) < 25
+
+
+def test_nobody_is_late_with_another_dance():
+    one, other = (performed(1, vocabulary=half) for half in HALVES)
+    moves = [Move(start, start + 4.0, 8.0, f"move-{n}", 1.0, 1.0) for n, start in enumerate((0.5, 4.5, 8.5))]
+
+    found = compare(one, other, moves)
+
+    assert (found.form or 0) < LEAST_FORM
+    assert found.overall.lateness is None
+    assert [move.grade.lateness for move in found.moves if (move.grade.score or 0) < 5] == [None] * 2
 
 
 @pytest.mark.parametrize("metres", [0.0, 0.01])

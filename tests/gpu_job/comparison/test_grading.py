@@ -7,7 +7,7 @@ import pytest
 
 from gpu_job.comparison.concordance import Agreement
 from gpu_job.comparison.findings import Limb
-from gpu_job.comparison.grading import LIMBS, UNRELATED, Marks, calibrated, pooled, score_curve, verdict
+from gpu_job.comparison.grading import LEAST_FORM, LIMBS, UNRELATED, Marks, calibrated, pooled, score_curve, verdict
 
 POINTS_PER_BEAT = 8
 
@@ -89,6 +89,23 @@ def test_where_lateness_is_a_guess_it_costs_nothing_and_is_not_told():
 
     assert found.grade.score == pytest.approx(100)
     assert found.grade.lateness is None
+
+
+def test_nobody_is_late_with_another_dance():
+    assert verdict(marks(0.36, late=0.3), POINTS_PER_BEAT).grade.lateness is None
+    assert verdict(marks(0.5, late=0.3), POINTS_PER_BEAT).grade.lateness is not None
+
+
+@pytest.mark.parametrize(("points", "is_told"), [(30, False), (60, True)])
+def test_lateness_is_told_of_a_stretch_of_which_a_quarter_tells_it(points, is_told):
+    both = marks(1.0, late=0.3)
+    both.agreement.whole[points:] *= 0.1
+    both.agreement.common[points:] = 0
+
+    found = verdict(both, POINTS_PER_BEAT)
+
+    assert (found.form or 0) > LEAST_FORM
+    assert (found.grade.lateness is not None) is is_told
 
 
 def test_a_steady_dancer_has_a_narrow_interval_and_a_fickle_one_a_wide_one():
