@@ -100,7 +100,7 @@ class Grade:
     """How near the student was in some stretch or part.
 
     ``score``    0 … 100: 0 is what an unrelated dancer gets, 100 the teacher again; None where too little was seen
-    ``interval`` between which the score lies with 90 % probability; None without a score
+    ``interval`` between which the score lies with 90 % probability; None without a score, and of less than four bars
     ``seen``     0 … 1, the share of it in which both could be seen
     ``lateness`` None where it cannot be told, as of another dance
     """

@@ -42,6 +42,8 @@ TOLERANCE_BEATS = 0.35
 RESAMPLES = 400
 BLOCK_BEATS = 4
 """A bar is resampled as one: moments within it are not independent (Künsch, 1989)."""
+LEAST_BLOCKS = 4
+"""Of fewer, drawn again and again, nobody learns how much a score might differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,10 +94,10 @@ def verdict(marks: Marks, points_per_beat: int, limb: Limb | None = None) -> Ver
     sums = np.concatenate([common, whole, (punctual * whole.sum(axis=1))[:, None]], axis=1)
     form, punctuality = (float(each) for each in _form(sums.sum(axis=0), counts, limb))
     score = form * punctuality
-    low, high = _interval(sums, points_per_beat, counts, limb)
+    interval = _interval(sums, points_per_beat, counts, limb)
     is_told = limb is None and form >= LEAST_FORM and _told(marks, points_per_beat) >= LEAST_TOLD
     lateness = _lateness(marks, whole.sum(axis=1)) if is_told else None
-    grade = Grade(score, (min(low, score), max(high, score)), float(share.mean()), lateness)
+    grade = Grade(score, interval and (min(interval[0], score), max(interval[1], score)), float(share.mean()), lateness)
     return Verdict(grade, form, punctuality)
 
 
@@ -144,9 +146,13 @@ def _form(sums: FloatArray, counts: FloatArray, limb: Limb | None) -> tuple[Floa
     return calibrated(pooled(common, whole, counts), limb), np.minimum(share, 1.0)  # rounding may pass it
 
 
-def _interval(sums: FloatArray, points_per_beat: int, counts: FloatArray, limb: Limb | None) -> tuple[float, float]:
-    """5 % and 95 % of the scores of as many bars drawn again and again from those there are."""
+def _interval(
+    sums: FloatArray, points_per_beat: int, counts: FloatArray, limb: Limb | None
+) -> tuple[float, float] | None:
+    """5 % and 95 % of the scores of as many bars drawn again and again from those there are; None of too few."""
     size = BLOCK_BEATS * points_per_beat
+    if len(sums) < LEAST_BLOCKS * size:
+        return None
     blocks = np.add.reduceat(sums, np.arange(0, len(sums), size), axis=0)
     draws = np.random.default_rng(0).multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), RESAMPLES)
     form, punctuality = _form(np.einsum("db,bs->ds", draws.astype(float), blocks), counts, limb)

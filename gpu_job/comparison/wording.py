@@ -44,7 +44,7 @@ def _timing(lateness: Lateness | None, cost: int) -> str:
 
 
 def certainty(grade: Grade) -> str:
-    """Empty without a score."""
+    """Empty without an interval."""
     if grade.interval is None:
         return ""
     low, high = (round(edge) for edge in grade.interval)

@@ -118,6 +118,15 @@ def test_a_steady_dancer_has_a_narrow_interval_and_a_fickle_one_a_wide_one():
     assert high - low < 1 < 10 < higher - lower
 
 
+@pytest.mark.parametrize("limb", [None, Limb.LEFT_ARM])
+def test_of_less_than_four_bars_there_is_a_score_and_no_interval(limb):
+    short, enough = (verdict(marks(0.8, points=points), POINTS_PER_BEAT, limb).grade for points in (127, 128))
+
+    assert short.score == pytest.approx(enough.score)
+    assert short.interval is None
+    assert enough.interval is not None
+
+
 def test_the_curve_shows_when():
     both = marks(1.0)
     both.agreement.common[80:] *= 0.5

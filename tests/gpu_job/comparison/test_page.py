@@ -13,7 +13,7 @@ import pytest
 
 from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.figures import SHOWN
-from gpu_job.comparison.findings import Comparison, Curves, Grade, Lateness
+from gpu_job.comparison.findings import Comparison, Curves, Grade, Lateness, Limb
 from gpu_job.comparison.page import Names, report_html
 from gpu_job.segmentation import segment
 from tests.gpu_job.comparison.compared import HOSTILE, blind, compared
@@ -176,6 +176,12 @@ def test_nobody_is_late_with_another_dance() -> None:
     comparison = replace(compared(), form=4.0, overall=Grade(2.0, (0.0, 9.0), 1.0))
     assert "You dance something else than your teacher." in page(comparison).words
     assert "cannot be told" in page(comparison).words
+
+
+def test_a_score_without_an_interval_is_told_without_certainty():
+    words = page(replace(compared(), overall=Grade(74.0, None, 1.0), limbs={Limb.HEAD: Grade(74.0, None, 1.0)})).words
+    assert "74 of 100" in words
+    assert "certainty" not in words
 
 
 def test_a_minute_weighs_less_than_half_a_megabyte() -> None:
