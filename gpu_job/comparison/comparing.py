@@ -22,7 +22,16 @@ from gpu_job.comparison.findings import (
     MoveGrade,
     Take,
 )
-from gpu_job.comparison.grading import LIMBS, UNRELATED, Marks, Verdict, lateness_curve, score_curve, verdict
+from gpu_job.comparison.grading import (
+    LEAST_SEEN,
+    LIMBS,
+    UNRELATED,
+    Marks,
+    Verdict,
+    lateness_curve,
+    score_curve,
+    verdict,
+)
 from gpu_job.comparison.movement import Movement, facing, movement
 from gpu_job.comparison.timing import LAGS_PER_POINT, lag_path
 from gpu_job.notice import Notice
@@ -35,6 +44,8 @@ WORST = 3
 WORST_APART_BEATS = 4
 LEAST_MOVE_BEATS = 1.0
 TURN_RAD = 0.05
+WHOLE_SHARE = 0.75
+"""Of the teacher's dance has to lie in both videos, or else that is said."""
 FLAWLESS = 95.0
 """No moment from here on is among the worst."""
 
@@ -126,7 +137,7 @@ def told(held: Held, moves: Sequence[Move] = ()) -> Comparison:
         bodies=held.bodies,
         unseen=tuple(_unseen(whole, limbs)),
         method=METHOD,
-        warnings=tuple(_warnings(held.found)),
+        warnings=tuple(_warnings(held.found, clock)),
     )
 
 
@@ -159,7 +170,8 @@ def _moves(clock: Clock, marks: Marks, moves: Sequence[Move]) -> Iterator[MoveGr
 
 def _worst(clock: Clock, marks: Marks, scores: FloatArray) -> Iterator[Moment]:
     """The lowest points of the curve, apart from one another, and the limb that differs most around each."""
-    open_ = np.where(np.isfinite(scores), scores, np.inf)
+    is_seen = marks.agreement.seen.mean(axis=1) >= LEAST_SEEN
+    open_ = np.where(np.isfinite(scores) & is_seen, scores, np.inf)
     width = WORST_APART_BEATS * POINTS_PER_BEAT
     for _ in range(WORST):
         point = int(np.argmin(open_))
@@ -181,8 +193,11 @@ def _unseen(whole: Verdict, limbs: Mapping[Limb, Grade]) -> Iterator[str]:
             yield f"The {limb.replace('_', ' ')} cannot be seen well enough to be judged."
 
 
-def _warnings(found: Aligned) -> Iterator[Notice]:
+def _warnings(found: Aligned, clock: Clock) -> Iterator[Notice]:
     lay = found.lay
+    common_s, whole_s = float(clock.teacher_s[-1] - clock.teacher_s[0]), found.teacher.end_s
+    if common_s < WHOLE_SHARE * whole_s:
+        yield Notice("PART_ONLY", f"Only {common_s:.0f} of your teacher's {whole_s:.0f} seconds could be compared.")
     if lay.by is AlignedBy.BEATS:
         yield BY_COUNTS
     if lay.by is AlignedBy.MOTION:

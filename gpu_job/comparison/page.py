@@ -97,7 +97,7 @@ def _scale(grade: Grade) -> str:
 
 def _facts(comparison: Comparison) -> str:
     lateness = comparison.overall.lateness
-    counts = f"<small>{abs(lateness.counts):.2g} counts</small>" if lateness else "<small>cannot be told</small>"
+    counts = f"<small>{abs(lateness.counts):.2f} counts</small>" if lateness else "<small>cannot be told</small>"
     punctuality = f"{100 * (comparison.punctuality or 0):.0f} %"
     facts = (
         ("Form", wording.points(comparison.form), "<small>what you dance</small>"),

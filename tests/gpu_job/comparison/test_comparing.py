@@ -218,3 +218,28 @@ def test_there_are_numbers_or_a_reason_never_nan(student, teacher):
     assert all(0 <= grade.score <= 100 for grade in grades if grade.score is not None)
     assert (np.diff(found.clock.student_s) > 0).all()
     assert (found.overall.score is None) == (found.form is None)
+
+
+def test_a_part_of_the_dance_is_said_to_be_a_part():
+    teacher = taken(0)
+    pose = teacher.pose
+    part = Take(
+        replace(pose, image=pose.image[:90], world=pose.world[:90], visibility=pose.visibility[:90]), teacher.audio
+    )
+    found = compare(part, teacher)
+    assert "PART_ONLY" in [notice.code for notice in found.warnings]
+    assert "PART_ONLY" not in [notice.code for notice in compare(teacher, teacher).warnings]
+
+
+def test_a_moment_in_which_nobody_is_seen_is_not_among_the_worst():
+    teacher = taken(0)
+    pose = teacher.pose
+    visibility = pose.visibility.copy()
+    visibility[60:120] = 0.0
+    hidden = Take(replace(pose, visibility=visibility), teacher.audio)
+    found = compare(late(hidden, 3), teacher)
+    assert found.worst
+    for moment in found.worst:
+        assert np.isfinite(found.bodies.student[moment.point]).any()
+        row = round(moment.student_s * pose.rate_hz) - 3
+        assert not 62 < row < 115  # beside the edges she is half seen
