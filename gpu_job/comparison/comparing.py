@@ -149,7 +149,7 @@ def _alignment(found: Aligned) -> Alignment:
         tempo_ratio=1 / lay.ratio,
         confidence=lay.confidence,
         mirrored=found.mirrored,
-        turned_deg=float(np.rad2deg(found.turned_rad)),
+        turned_deg=(180 - float(np.rad2deg(found.turned_rad))) % 360 - 180,
         rolled_deg=found.rolled_deg,
         teacher_rolled_deg=found.teacher_rolled_deg,
     )

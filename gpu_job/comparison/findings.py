@@ -72,7 +72,8 @@ class Alignment:
     ``tempo_ratio``the student's tempo over the teacher's
     ``confidence`` 0 … 1
     ``mirrored``   left and right were exchanged: a mirror, a selfie camera or a room danced the other way round
-    ``turned_deg`` by how much the student faces further to the camera's left than the teacher, −180 … 180
+    ``turned_deg`` by how much the student, once mirrored if ``mirrored``, faces further to the left in the picture
+                   than the teacher, −180 … 180
     ``rolled_deg`` by how much the student's picture lay on its side: 0, 90, 180 or 270, clockwise
     ``teacher_rolled_deg`` likewise the teacher's
     """

@@ -110,6 +110,27 @@ def test_where_the_camera_stood_does_not_matter():
     assert score(compare(turned(taken(0), 60), taken(0))) > 97
 
 
+@pytest.mark.parametrize("degrees", [-120, -30, 45, 120])
+def test_who_faces_further_to_the_left_in_the_picture_is_turned_by_more_than_0(degrees):
+    student = turned(taken(0), degrees)
+
+    assert compare(student, taken(0)).alignment.turned_deg == pytest.approx(degrees, abs=1)
+    assert (nose_x(student) < nose_x(taken(0))) is (degrees > 0)
+
+
+def test_a_turn_is_that_of_the_picture_once_it_is_mirrored():
+    found = compare(mirrored(turned(taken(0), 45)), taken(0)).alignment
+
+    assert found.mirrored
+    assert found.turned_deg == pytest.approx(45, abs=1)
+
+
+def nose_x(take: Take) -> float:
+    """How far to the right in the picture the nose is of the shoulders' middle."""
+    world = take.pose.world
+    return float(np.mean(world[:, 0, 0] - world[:, [11, 12], 0].mean(axis=1)))
+
+
 def test_without_sound_the_motion_tells_the_form_and_no_lateness():
     found = compare(silent(late(taken(0), 3)), taken(0))
 
