@@ -78,8 +78,8 @@ def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:
 def _grades_table(dancer: Mapping[str, Any]) -> Table:
     low, high = dancer["interval"] or (None, None)
     who = "" if dancer["role"] == "dancer" else f"{dancer['role'].capitalize()}: "
-    within = "" if low is None else f" of 100, between {low:.0f} and {high:.0f}"
-    title = f"{who}{_points(dancer['score'])}{within}"
+    within = "" if low is None else f", between {low:.0f} and {high:.0f}"
+    title = f"{who}{_points(dancer['score'])}{' of 100' if dancer['score'] is not None else ''}{within}"
     table = Table("part", "score", "seen", title=title)
     for limb in Limb:  # Firestore forgets the order of a map
         grade = dancer["limbs"][limb]
