@@ -177,10 +177,15 @@ def at_all_lags(student: Movement, reference: Reference, least: int) -> LagCurve
     ours, theirs = _Spectra.of(student, reference.weights, size), reference.spectra(size)
     both = (ours.moved * theirs.moved.conj()).sum(axis=1)
     power = (ours.squares * theirs.seen.conj() + ours.seen * theirs.squares.conj()).sum(axis=1)
+    jointly = (ours.seen * theirs.seen.conj()).sum(axis=1)
     lags: IntArray = np.arange(-reference.count + 1, len(student))
     overlap = np.minimum(len(student), lags + reference.count) - np.maximum(0, lags)
     lags = lags[overlap >= least]
-    common, whole = (np.fft.irfft(each, size)[lags] for each in (2 * both, power))
-    shares = np.clip(whole / max(float(whole.max(initial=0.0)), 1e-6), 0.0, 1.0)
-    told = np.divide(common, whole, out=np.full(len(lags), -1.0), where=shares >= LEAST_WHOLE)
-    return LagCurve(lags, np.clip(told, -1.0, 1.0), shares)
+    common, whole, seen = (np.fft.irfft(each, size)[lags] for each in (2 * both, power, jointly))
+    told = np.divide(common, whole, out=np.full(len(lags), -1.0), where=_shares(whole) >= LEAST_WHOLE)
+    return LagCurve(lags, np.clip(told, -1.0, 1.0), _shares(seen))
+
+
+def _shares(sums: FloatArray) -> FloatArray:
+    """Of the largest, 0 … 1."""
+    return np.clip(sums / max(float(sums.max(initial=0.0)), 1e-6), 0.0, 1.0)
