@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shared.features import EARS, NOSE, PoseFeatures, pack, unpacked
+from shared.features import ANKLES, EARS, NOSE, PoseFeatures, pack, unpacked
 from shared.identity import BoolArray, exchanged
 from shared.timeline import FloatArray
 
 ARRAYS = ("image", "world", "visibility")  # of a track
-ANKLES = [27, 28]
 SHORTEST = 1e-3  # image heights: below it nobody stands
 MOST_RATIO = 2.0  # of the heights of two who stand
 GROWTH = 2.4  # a body's growth when its feet are an image height lower: a level camera before the belly

@@ -35,6 +35,7 @@ BLAZEPOSE_BONES: tuple[tuple[int, int], ...] = (
 )  # fmt: skip
 BLAZEPOSE_LANDMARKS = 33
 NOSE, EARS, SHOULDERS, HIPS = 0, (7, 8), (11, 12), (23, 24)  # a pair is left, right
+KNEES, ANKLES = (25, 26), (27, 28)
 
 # 97 % of a movement at 2 Hz, the beat of 120 BPM, is kept; a sixth of a jitter of 7 Hz.
 SMOOTHING_SIGMA_S = 0.05

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from shared.features import ANKLES, EARS, HIPS, KNEES, NOSE, SHOULDERS
 from shared.timeline import FloatArray
 
 Picture = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
-NOSE, EARS, SHOULDERS, HIPS, KNEES, ANKLES = [0], [7, 8], [11, 12], [23, 24], [25, 26], [27, 28]
 JOINTS = [*SHOULDERS, *HIPS, *KNEES, *ANKLES]
 JOINTS_MIRRORED = [12, 11, 24, 23, 26, 25, 28, 27]
 
@@ -47,9 +47,9 @@ def outline(body: FloatArray, height: int, width: int, breadth: float = 1.0) -> 
     for share in ACROSS_TRUNK:
         top, bottom = ((1 - share) * points[a] + share * points[b] for a, b in (SHOULDERS, HIPS))
         _add_capsule(mask, top, bottom, TRUNK_RADIUS * unit)
-    head = 0.6 * points[EARS].mean(axis=0) + 0.4 * points[NOSE[0]]
+    head = 0.6 * points[list(EARS)].mean(axis=0) + 0.4 * points[NOSE]
     _add_capsule(mask, head, head, HEAD_RADIUS * unit)
-    _add_capsule(mask, head, points[SHOULDERS].mean(axis=0), NECK_RADIUS * unit)
+    _add_capsule(mask, head, points[list(SHOULDERS)].mean(axis=0), NECK_RADIUS * unit)
     return mask
 
 
