@@ -70,6 +70,14 @@ def test_of_many_that_create_an_object_at_once_one_does(shelf: Shelf) -> None:
     assert shelf.store.read(shelf.bucket, NAME) == f"by {created.index(True)}".encode()
 
 
+def test_objects_are_named_by_how_their_names_begin(shelf: Shelf) -> None:
+    for name in ("moves/b.npz", "moves/a ü.npz", "mezzanine/a.mp4", "moves2"):
+        shelf.put(name, b"x")
+    assert shelf.store.names(shelf.bucket, "moves/") == ["moves/a ü.npz", "moves/b.npz"]
+    assert len(shelf.store.names(shelf.bucket)) == 4
+    assert shelf.store.names(shelf.bucket, "nothing") == []
+
+
 @pytest.mark.parametrize("size", [0, 1, 9_000_000])
 def test_a_file_becomes_an_object_once(shelf: Shelf, tmp_path: Path, size: int) -> None:
     content = random.Random(size).randbytes(size)
