@@ -8,9 +8,9 @@ with a sentence, and what can be mended is mended with one.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,14 @@ class Annotated:
 
 def annotated(file: Path, clips: Path) -> list[Annotated]:
     """All clips of the file, in its order. Raises NotFound, BadAnnotations."""
+    read = [_read(entry, number, clips) for number, entry in enumerate(_entries(file), 1)]
+    names = {one.clip_id for one in read}
     found: list[Annotated] = []
-    taken: Counter[str] = Counter()
-    for number, entry in enumerate(_entries(file), 1):
-        one = _read(entry, number, clips)
-        taken[one.clip_id] += 1
-        found.append(_renamed(one, taken) if taken[one.clip_id] > 1 else one)
+    taken: set[str] = set()
+    for one in read:
+        found.append(_renamed(one, names) if one.clip_id in taken else one)
+        names.add(found[-1].clip_id)
+        taken.add(one.clip_id)
     return found
 
 
@@ -107,12 +109,9 @@ def _refused(clip_id: str, path: str, code: str, sentence: str) -> Annotated:
     return Annotated(clip_id, path, {}, (Notice(code, sentence),))
 
 
-def _renamed(one: Annotated, taken: Counter[str]) -> Annotated:
+def _renamed(one: Annotated, names: Container[str]) -> Annotated:
     """Another clip has its id already: both are kept, and told apart."""
-    number = taken[one.clip_id]
-    while taken[name := f"{one.clip_id}-{number}"]:
-        number += 1
-    taken[name] += 1
+    name = next(name for number in itertools.count(2) if (name := f"{one.clip_id}-{number}") not in names)
     notice = Notice("DUPLICATE_ID", f"The id {one.clip_id} stands there more than once: this clip is kept as {name}.")
-    return replace(one, clip_id=name, options={**one.options, "clip_id": name} if one.options else {},
-                   findings=(*one.findings, notice))  # fmt: skip
+    options = {**one.options, "clip_id": name} if one.options else {}
+    return replace(one, clip_id=name, options=options, findings=(*one.findings, notice))
