@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from functions.audio import around
 from functions.audio.spectrum import Spectrum
 from functions.audio.tempo import best_path
 from shared.timeline import BEATS_PER_BAR, FloatArray, IntArray
 
-STROKE_S = 0.022  # an onset this close to a beat belongs to it
 NOTE_FROM, NOTE_TO = 0.15, 0.85  # of a beat: where a note that was struck on it still sounds
 BASS_BANDS = 3  # mel bands up to about 160 Hz
 FAINTEST = 0.1  # of a stroke's strength: beats that differ by less are alike
@@ -54,9 +54,9 @@ def evidence(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz
     Onsets in the three lower bands on the beat and half a beat later, the level of the bass between, and
     how much the chord differs from that of the beat before.
     """
-    period_s = np.diff(beats_s, append=2 * beats_s[-1] - beats_s[-2])
-    strokes = _strokes(onset[:, :3], round(STROKE_S * rate_hz))
-    on_beat, between = (_at(strokes, (beats_s + share * period_s) * rate_hz) for share in (0.0, 0.5))
+    period_s = around.periods(beats_s)
+    strokes = around.strokes(onset[:, :3], rate_hz)
+    on_beat, between = (around.at(strokes, (beats_s + share * period_s) * rate_hz) for share in (0.0, 0.5))
     held_s = beats_s + NOTE_FROM * period_s, beats_s + NOTE_TO * period_s
     columns = np.column_stack([
         on_beat,
@@ -69,34 +69,18 @@ def evidence(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz
     return np.clip(away / np.maximum(columns.std(axis=0), np.maximum(least, 1e-6)), -OUTLIER, OUTLIER)
 
 
-def _strokes(onset: FloatArray, reach: int) -> FloatArray:
-    """The strongest onset within ``reach`` frames of each."""
-    padded = np.pad(onset, ((reach, reach), (0, 0)))
-    return np.max([padded[start : start + len(onset)] for start in range(2 * reach + 1)], axis=0)
-
-
-def _at(rows: FloatArray, frames: FloatArray) -> FloatArray:
-    return rows[np.clip(np.round(frames).astype(int), 0, len(rows) - 1)]
-
-
 def _bass_level(mel: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
     """Mean loudness of the bass from each start to each end, in frames. ``(B, 1)``"""
     bass = mel[:, :BASS_BANDS]
-    return _means(np.log1p(5 * bass / np.maximum(bass.mean(axis=0), 1e-12)).mean(axis=1, keepdims=True), start, end)
+    return around.means(
+        np.log1p(5 * bass / np.maximum(bass.mean(axis=0), 1e-12)).mean(axis=1, keepdims=True), start, end
+    )
 
 
 def _chord_change(chroma: FloatArray, beats: FloatArray) -> FloatArray:
     """How unlike the chord from each beat to the next is to that before. ``(B,)`` 0 … 1"""
     bounds = np.append(beats, 2 * beats[-1] - beats[-2])
-    chords = _means(np.sqrt(chroma), bounds[:-1], bounds[1:])
+    chords = around.means(np.sqrt(chroma), bounds[:-1], bounds[1:])
     chords /= np.linalg.norm(chords, axis=1, keepdims=True) + 1e-9
     change = 1 - (chords[1:] * chords[:-1]).sum(axis=1)
     return np.append(change.mean(), change)  # nothing is known of what came before the first
-
-
-def _means(rows: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
-    """Mean of the rows from each start to each end, of one row at least. ``(N, k)`` → ``(B, k)``"""
-    total = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0, dtype=np.float64)])
-    first = np.clip(np.round(start).astype(int), 0, len(rows) - 1)
-    behind = np.maximum(np.clip(np.round(end).astype(int), 0, len(rows)), first + 1)
-    return (total[behind] - total[first]) / (behind - first)[:, None]
