@@ -7,6 +7,8 @@ takes every bar for four beats long; a bar cut short shows as a change of positi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from functions.audio import around
@@ -35,6 +37,25 @@ PATTERN = np.array([
 # What moving the downbeat costs, in the sum of fits: about eight bars of bachata must ask for it.
 MOVE_COST = 15.0
 
+# In a whole song the bar's own sound is learnt from the song, and a break of two beats is what bands do.
+HALF_BAR_COST, ODD_BAR_COST = 9.0, 20.0
+OWN_BARS = 8.0  # a song's own pattern counts half after so many bars
+# Standard errors by which the bars fit better than moved ones: at the first no better than chance.
+EVEN_SURENESS, SURENESS = 0.0, 6.0
+LEARNINGS = 3  # the pattern no longer changes after the second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Meter:
+    """Where the beats of a song are in their bars.
+
+    ``positions``  ``(B,)`` 1 … 4, each one more than that before or 1
+    ``confidence`` 0 … 1 that the ones are downbeats
+    """
+
+    positions: IntArray
+    confidence: float
+
 
 def positions(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> IntArray:
     """The count of each beat in its bar. ``(B,)`` seconds → ``(B,)`` 1 … 4"""
@@ -46,6 +67,48 @@ def positions(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_h
     change = -MOVE_COST * (1 - np.eye(BEATS_PER_BAR))
     shift = best_path(np.take_along_axis(fit, place, axis=1), change)
     return (np.arange(len(beats_s)) + shift) % BEATS_PER_BAR + 1
+
+
+def broken_bars(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> Meter:
+    """The bars of a whole song, some of which may be shorter than four beats. Needs two beats.
+
+    What the style plays finds the bars at first; then what this song plays in them finds them more exactly.
+    """
+    heard = evidence(beats_s, spectrum, onset, rate_hz)
+    fit = heard @ PATTERN.T
+    place = best_path(fit, _ENDINGS)
+    for _ in range(LEARNINGS):
+        fit = heard @ PATTERN.T + _own_fit(heard, place)
+        place = best_path(fit, _ENDINGS)
+    return Meter(place + 1, _confidence(heard @ PATTERN.T, place))
+
+
+def _endings() -> FloatArray:
+    """What it costs to go from one position in a bar to another, ``(to, from)``: a bar may end early."""
+    change = np.full((BEATS_PER_BAR, BEATS_PER_BAR), -np.inf)
+    change[0] = -ODD_BAR_COST
+    change[0, BEATS_PER_BAR // 2 - 1] = -HALF_BAR_COST
+    following = np.arange(BEATS_PER_BAR)
+    change[(following + 1) % BEATS_PER_BAR, following] = 0
+    return change
+
+
+_ENDINGS = _endings()
+
+
+def _own_fit(heard: FloatArray, place: IntArray) -> FloatArray:
+    """How well each beat fits each position as the song itself plays it. ``(B, 8)``, ``(B,)`` 0 … 3 → ``(B, 4)``"""
+    member = place == np.arange(BEATS_PER_BAR)[:, None]  # (4, B)
+    own = member @ heard / (member.sum(axis=1, keepdims=True) + OWN_BARS)
+    return heard @ own.T - (own**2).sum(axis=1) / 2
+
+
+def _confidence(fit: FloatArray, place: IntArray) -> float:
+    """How surely the bars fit better than any that are moved by a beat or more, from the spread of the gain."""
+    beats = np.arange(len(fit))
+    gains = np.stack([fit[beats, place] - fit[beats, (place + by) % BEATS_PER_BAR] for by in (1, 2, 3)])
+    surest = gains.mean(axis=1) / np.maximum(gains.std(axis=1), 1e-6) * np.sqrt(len(fit))
+    return float(np.clip((surest.min() - EVEN_SURENESS) / SURENESS, 0, 1))
 
 
 def evidence(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> FloatArray:

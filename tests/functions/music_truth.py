@@ -62,13 +62,17 @@ STYLES = {
     Role.OUTRO: Style(EIGHTHS, 0.6, BASS, 0.4, 0.7, 0.0),
 }
 
-# Bars of the sections, in the orders that bachatas take.
-FORMS: tuple[tuple[tuple[Role, int], ...], ...] = (
-    ((Role.INTRO, 8), (Role.VERSE, 16), (Role.CHORUS, 8), (Role.VERSE, 8), (Role.CHORUS, 8), (Role.MAMBO, 8), (Role.CHORUS, 8), (Role.OUTRO, 4)),
-    ((Role.INTRO, 4), (Role.VERSE, 8), (Role.CHORUS, 8), (Role.MAMBO, 8), (Role.VERSE, 8), (Role.CHORUS, 8), (Role.BRIDGE, 8), (Role.CHORUS, 8), (Role.MAMBO, 8)),
-    ((Role.INTRO, 8), (Role.VERSE, 8), (Role.CHORUS, 16), (Role.VERSE, 8), (Role.CHORUS, 16), (Role.MAMBO, 8), (Role.OUTRO, 8)),
-    ((Role.VERSE, 16), (Role.CHORUS, 8), (Role.MAMBO, 16), (Role.VERSE, 16), (Role.CHORUS, 8), (Role.MAMBO, 8)),
-)  # fmt: skip
+# Sections by their first letter and length in bars, in orders that bachatas take.
+ROLES = {role[0]: role for role in Role}
+FORMS: tuple[tuple[tuple[Role, int], ...], ...] = tuple(
+    tuple((ROLES[part[0]], int(part[1:])) for part in form.split())
+    for form in (
+        "i8 v16 c8 v8 c8 m8 c8 o4",
+        "i4 v8 c8 m8 v8 c8 b8 c8 m8",
+        "i8 v8 c16 v8 c16 m8 o8",
+        "v16 c8 m16 v16 c8 m8",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
