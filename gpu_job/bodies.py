@@ -6,6 +6,7 @@ Knows no music and no second dancer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 
@@ -18,6 +19,17 @@ OTHER_SIDE = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15,
 
 # MediaPipe gives limbs that it guesses behind a partner a visibility of 0.1 to 0.5, those it sees 0.9 and more.
 UNSEEN_BELOW, SEEN_FROM = 0.3, 0.7
+
+
+class Limb(StrEnum):
+    """A part of the body. Left and right are the dancer's."""
+
+    LEFT_ARM = "left_arm"
+    RIGHT_ARM = "right_arm"
+    LEFT_LEG = "left_leg"
+    RIGHT_LEG = "right_leg"
+    TORSO = "torso"
+    HEAD = "head"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

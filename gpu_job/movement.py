@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from gpu_job.comparison.bodies import Body
-from gpu_job.comparison.findings import Limb
+from gpu_job.bodies import Body, Limb
 from shared.timeline import FloatArray
 
 MID_HIPS, MID_SHOULDERS, MID_EARS = 33, 34, 35
