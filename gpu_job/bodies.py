@@ -73,12 +73,17 @@ def has_depth(pose: PoseFeatures) -> bool:
 def body(pose: PoseFeatures, *, is_flat: bool) -> Body:
     """The dancer at the samples of a pose, as the camera held her; flat bodies are those of the image."""
     points = pose.world.astype(float) if not is_flat else np.pad(pose.image.astype(float), ((0, 0), (0, 0), (0, 1)))
-    points = points - points[:, HIPS].mean(axis=1, keepdims=True)
-    torso = np.linalg.norm(points[:, SHOULDERS].mean(axis=1), axis=1)
-    known = torso[np.isfinite(torso) & (torso > 0)]
-    points /= np.median(known) if len(known) else 1.0
+    points = (points - points[:, HIPS].mean(axis=1, keepdims=True)) / torso_length(points)
     share = np.clip((pose.visibility - UNSEEN_BELOW) / (SEEN_FROM - UNSEEN_BELOW), 0.0, 1.0)
     return Body(points, np.where(np.isfinite(points).all(axis=2), share, 0.0), is_flat)
+
+
+def torso_length(points: FloatArray) -> float:
+    """From between the hips to between the shoulders, ``points`` ``(T, 33, D)``: the median, so that leaning over
+    shortens nobody; 1 where none is seen."""
+    torso = np.linalg.norm(points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1), axis=1)
+    known = torso[np.isfinite(torso) & (torso > 0)]
+    return float(np.median(known)) if len(known) else 1.0
 
 
 def lying(body: Body) -> int:

@@ -1,0 +1,53 @@
+"""Which beats of a clip begin a block of eight counts.
+
+A clip starts anywhere in the music, so its blocks are laid on its own downbeats. Knows no dancers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shared.music import COUNTS_PER_EIGHT
+from shared.timeline import BEATS_PER_BAR, BeatGrid, IntArray, nearest_sample
+
+EVEN = 0.25
+"""A beat whose distance to the next differs by more from the usual is broken: dancers would stumble over it."""
+
+_TWO_BARS = np.tile(np.arange(1, BEATS_PER_BAR + 1), COUNTS_PER_EIGHT // BEATS_PER_BAR)
+
+
+def blocks(beats: BeatGrid, frame_rate_hz: float, frames: int) -> IntArray:
+    """``(K,)`` places in ``beats`` of the first beats of the blocks, increasing, eight or more apart.
+
+    Each block is two bars of 1 to 4, evenly counted, and all its frames are among the clip's ``frames``. Of the
+    two ways to pair the bars, from the first or from the second downbeat on, the one with more blocks, the
+    earlier where both have as many.
+    """
+    whole = [int(first) for first in np.flatnonzero(beats.positions == 1) if _is_whole(beats, int(first))]
+    whole = [first for first in whole if _end_frame(beats, first, frame_rate_hz) <= frames]
+    downbeats = np.flatnonzero(beats.positions == 1)[:2]
+    ways = [_laid(whole, int(first)) for first in downbeats]
+    return np.array(max(ways, key=len, default=[]), dtype=np.int64)
+
+
+def _laid(whole: list[int], first: int) -> list[int]:
+    """Those that follow one another without overlap, from ``first`` on."""
+    chosen: list[int] = []
+    for start in whole:
+        if start >= (chosen[-1] + COUNTS_PER_EIGHT if chosen else first):
+            chosen.append(start)
+    return chosen
+
+
+def _is_whole(beats: BeatGrid, first: int) -> bool:
+    """Whether eight beats from there on are two bars, and even; the last may be the last of the clip."""
+    times_s = beats.beats_s[first : first + COUNTS_PER_EIGHT + 1]
+    positions = beats.positions[first : first + COUNTS_PER_EIGHT]
+    if not np.array_equal(positions, _TWO_BARS):
+        return False
+    return bool(np.all(abs(np.diff(times_s) / beats.period_s - 1) <= EVEN))
+
+
+def _end_frame(beats: BeatGrid, first: int, frame_rate_hz: float) -> int:
+    """The first frame after the block."""
+    return nearest_sample(float(beats.time_of(first + COUNTS_PER_EIGHT)), frame_rate_hz)
