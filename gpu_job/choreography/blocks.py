@@ -6,6 +6,7 @@ A clip starts anywhere in the music, so its blocks are laid on its own downbeats
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from shared.music import COUNTS_PER_EIGHT
 from shared.timeline import BEATS_PER_BAR, BeatGrid, IntArray, nearest_sample
@@ -23,14 +24,20 @@ def blocks(beats: BeatGrid, frame_rate_hz: float, frames: int) -> IntArray:
     two ways to pair the bars, from the first or from the second downbeat on, the one with more blocks, the
     earlier where both have as many.
     """
-    whole = [int(first) for first in np.flatnonzero(beats.positions == 1) if _is_whole(beats, int(first))]
-    whole = [first for first in whole if _end_frame(beats, first, frame_rate_hz) <= frames]
-    downbeats = np.flatnonzero(beats.positions == 1)[:2]
-    ways = [_laid(whole, int(first)) for first in downbeats]
+    downbeats = np.flatnonzero(beats.positions == 1)
+    whole = np.array([first for first in downbeats if _is_whole(beats, int(first))], dtype=np.int64)
+    whole = whole[fitting(beats, whole, frame_rate_hz, frames)]
+    ways = [_laid(whole, int(first)) for first in downbeats[:2]]
     return np.array(max(ways, key=len, default=[]), dtype=np.int64)
 
 
-def _laid(whole: list[int], first: int) -> list[int]:
+def fitting(beats: BeatGrid, firsts: IntArray, frame_rate_hz: float, frames: int) -> npt.NDArray[np.bool_]:
+    """``(K,)`` which of the blocks that begin at ``firsts`` end within the clip."""
+    ends = (nearest_sample(float(beats.time_of(first + COUNTS_PER_EIGHT)), frame_rate_hz) for first in firsts)
+    return np.array([end <= frames for end in ends], dtype=bool)
+
+
+def _laid(whole: IntArray, first: int) -> list[int]:
     """Those that follow one another without overlap, from ``first`` on."""
     chosen: list[int] = []
     for start in whole:
@@ -46,8 +53,3 @@ def _is_whole(beats: BeatGrid, first: int) -> bool:
     if not np.array_equal(positions, _TWO_BARS):
         return False
     return bool(np.all(abs(np.diff(times_s) / beats.period_s - 1) <= EVEN))
-
-
-def _end_frame(beats: BeatGrid, first: int, frame_rate_hz: float) -> int:
-    """The first frame after the block."""
-    return nearest_sample(float(beats.time_of(first + COUNTS_PER_EIGHT)), frame_rate_hz)

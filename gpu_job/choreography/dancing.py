@@ -55,6 +55,12 @@ class Dancer:
     facing: FloatArray
     torso: float
 
+    def only(self, kept: BoolArray) -> Dancer:
+        """In these of the blocks, ``(K,)``."""
+        rows = np.repeat(kept, self.place.shape[1])
+        solid = Body(self.body.points[rows], self.body.seen[rows], self.body.is_flat)
+        return Dancer(solid, self.joints[kept], self.place[kept], self.hands[kept], self.facing[kept], self.torso)
+
     @property
     def detected(self) -> BoolArray:
         """``(K, P)`` where seen at all."""
@@ -70,6 +76,10 @@ class Dance:
 
     def __len__(self) -> int:
         return len(self.lead.place)
+
+    def only(self, kept: BoolArray) -> Dance:
+        """In these of the blocks, ``(K,)``."""
+        return Dance(self.lead.only(kept), self.follow.only(kept))
 
     @property
     def dancers(self) -> tuple[Dancer, Dancer]:

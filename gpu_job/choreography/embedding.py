@@ -8,7 +8,7 @@ Of each dancer, lead then follow, 176 numbers; then 32 of the two together:
 | spread   | 25     | logarithm of how much each of these varies |
 | speed    | 25     | logarithm of how fast it changes |
 | counts   | 8 × 6  | logarithm of the speed of each limb on each count |
-| turning  | 8 + 1  | how far the body turns on each count, either way; and in all, to the left of the picture negative |
+| turning  | 8 + 1  | how far the body turns on each count, either way; and in all, this way less that |
 | rhythm   | 6 × 7  | logarithm of each limb's swing once, twice, 3, 4–5, 6–8, 9–12 and 13–16 times in a block |
 | travel   | 2      | logarithm of how far the hips go across the picture, and up and down in it |
 | together | 8 × 4  | on each count: how far apart, how held, cosine and sine of the follow's facing from the lead's |
@@ -53,7 +53,7 @@ MOST = 3.0
 LEAST_SWING, LEAST_SPEED, LEAST_TRAVEL = 0.03, 0.01, 0.03
 
 _SPAN = COUNTS_PER_EIGHT * POINTS_PER_BEAT
-_UPWARDS = FROM_ANYWHERE[:POSTURES]
+_UPWARDS = torch.from_numpy(np.flatnonzero(FROM_ANYWHERE[:POSTURES]))
 _IN_LIMB = np.eye(int(LIMB_OF.max()) + 1)[LIMB_OF[:POSTURES]]
 
 
@@ -106,9 +106,10 @@ def parts(blocks: Channels) -> dict[str, Tensor]:
     swings = postures - mean[:, :, None]
     spread = _mean(swings**2, counted, 2).sqrt()
     speed = _mean(blocks.speeds.abs(), blocks.speeds_count, 2)
+    upwards = _UPWARDS.to(postures.device)
     return {
-        "posture": mean[..., _UPWARDS], "spread": (spread + LEAST_SWING).log()[..., _UPWARDS],
-        "speed": (speed + LEAST_SPEED).log()[..., _UPWARDS], "counts": _counts(blocks), "turning": _turning(blocks),
+        "posture": mean[..., upwards], "spread": (spread + LEAST_SWING).log()[..., upwards],
+        "speed": (speed + LEAST_SPEED).log()[..., upwards], "counts": _counts(blocks), "turning": _turning(blocks),
         "rhythm": _rhythm(swings, counted), "travel": _travel(blocks), "together": _together(blocks),
     }  # fmt: skip
 
