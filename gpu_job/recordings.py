@@ -12,6 +12,9 @@ from shared.job import Recording, Step, listens, looks
 from shared.music import Music
 from shared.ports import Ports
 
+SURE = 0.7
+"""Sureness below which lead and follow may have been taken for each other."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extracted:

@@ -146,7 +146,7 @@ def _of_tempo(annotation: Annotation, measured_bpm: float) -> Iterator[Notice]:
     if said_bpm is None or _is_near(measured_bpm, said_bpm):
         return
     related = [word for ratio, word in RELATED.items() if _is_near(measured_bpm, ratio * said_bpm)]
-    likened = f": that is {related[0]} the annotated tempo" if related else ""
+    likened = f": about {related[0]} the annotated tempo" if related else ""
     yield Notice(
         "TEMPO_DIFFERS",
         f"The annotation says {said_bpm:.4g} beats a minute, but we hear {measured_bpm:.1f}{likened}. "
