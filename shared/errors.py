@@ -61,6 +61,12 @@ class NoBeat(PermanentError):
     code = "NO_BEAT"
 
 
+class NoBlock(PermanentError):
+    """This clip holds no whole eight counts of music with dancers to be seen. Please choose a longer one."""
+
+    code = "NO_BLOCK"
+
+
 class EmptyLibrary(PermanentError):
     """The move library holds no moves yet. Please add some first."""
 
