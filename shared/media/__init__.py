@@ -10,6 +10,7 @@ dancing, jobs or buckets.
 from shared.media.clips import Scissors, cut
 from shared.media.container import Source
 from shared.media.films import Soundtrack, film
+from shared.media.joining import Take, joined
 from shared.media.mezzanines import Form, Written, mezzanine
 from shared.media.pictures import Frame, Picture, frames, shown_at
 from shared.media.probing import AudioStream, Media, VideoStream, probe
@@ -24,11 +25,13 @@ __all__ = [
     "Scissors",
     "Soundtrack",
     "Source",
+    "Take",
     "VideoStream",
     "Written",
     "cut",
     "film",
     "frames",
+    "joined",
     "mezzanine",
     "probe",
     "shown_at",

@@ -22,7 +22,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from shared.errors import DamagedFile
-from shared.media.container import Reading, Source, opened
+from shared.media.container import Container, Reading, Source, opened
 from shared.media.encoding import CLOCK_HZ
 from shared.media.muxing import faults_named, muxer
 from shared.media.pictures import LONGEST_STILL_S, Spell, first_sample, spells
@@ -95,15 +95,15 @@ def mezzanine(source: Source, target: Path, form: Form, key_frames_s: FloatArray
                 output.mux_one(packet)
         if not frames:
             raise DamagedFile
-    return Written(frames, form.frame_rate_hz, tuple(keys), target.stat().st_size, headers(target))
+    with opened(Reading(target)) as container:
+        return Written(frames, form.frame_rate_hz, tuple(keys), target.stat().st_size, headers_of(container))
 
 
-def headers(source: Source) -> bytes:
-    """The parameter sets of a clip. Raises EmptyFile, NotAVideo, DamagedFile."""
-    with opened(Reading(source)) as container:
-        if container.video is None:
-            raise DamagedFile
-        return bytes(container.video.codec_context.extradata or b"")
+def headers_of(container: Container) -> bytes:
+    """The parameter sets of a video. Raises DamagedFile where there are none."""
+    if not (container.video and container.video.codec_context.extradata):
+        raise DamagedFile
+    return bytes(container.video.codec_context.extradata)
 
 
 def _evenly(shown: Iterable[Spell], rate_hz: float) -> Iterator[Spell]:
