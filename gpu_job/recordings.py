@@ -9,6 +9,7 @@ from typing import Any
 from shared.couple import Couple
 from shared.features import AudioFeatures, PoseFeatures
 from shared.job import Recording, Step, listens, looks
+from shared.music import Music
 from shared.ports import Ports
 
 
@@ -27,6 +28,26 @@ class Extracted:
     audio: AudioFeatures
     sha256: str
     seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """The music of one upload.
+
+    ``sha256``  of the file
+    ``seconds`` that ``audio`` took
+    """
+
+    music: Music
+    sha256: str
+    seconds: Mapping[str, float]
+
+
+def heard(step: Step, ports: Ports) -> Heard:
+    """What a step ``audio`` left of a song. Raises NotFound where it is gone."""
+    output = step.output
+    music = Music.from_bytes(ports.blobs.read(ports.settings.features_bucket, output["object"]))
+    return Heard(music, output["sha256"], {"audio": output["seconds"]})
 
 
 def extracted(names: Iterable[str], steps: Mapping[str, Step], ports: Ports, dancers: int = 1) -> Extracted:

@@ -49,6 +49,24 @@ class NoPicture(PermanentError):
     code = "NO_PICTURE"
 
 
+class NoSound(PermanentError):
+    """This file has no sound. Please upload a song."""
+
+    code = "NO_SOUND"
+
+
+class NoBeat(PermanentError):
+    """We could not hear a beat to dance to. Please choose a song with a steady rhythm."""
+
+    code = "NO_BEAT"
+
+
+class EmptyLibrary(PermanentError):
+    """The move library holds no moves yet. Please add some first."""
+
+    code = "EMPTY_LIBRARY"
+
+
 class DamagedFile(PermanentError):
     """The video is damaged or was cut off while uploading. Please upload it again."""
 
