@@ -115,6 +115,17 @@ class NoTeacher(PermanentError):
     code = "NO_TEACHER"
 
 
+class UnfitTake(PermanentError):
+    """A clip of the move library is missing, damaged or not in the form of the others."""
+
+    code = "UNFIT_TAKE"
+
+    def __init__(self, number: int, message: str | None = None) -> None:
+        super().__init__(message)
+        self.number = number
+        """Of the take that cannot be shown, from 0 on."""
+
+
 class SourceGone(PermanentError):
     """The upload was deleted or replaced while we worked on it."""
 
