@@ -91,6 +91,18 @@ class NoTeacher(PermanentError):
     code = "NO_TEACHER"
 
 
+class NoBeat(PermanentError):
+    """We could not hear a beat in this song. Please choose music with a clear rhythm."""
+
+    code = "NO_BEAT"
+
+
+class NoMoves(PermanentError):
+    """The library has no move that is easy enough. Please choose a higher difficulty."""
+
+    code = "NO_MOVES"
+
+
 class SourceGone(PermanentError):
     """The upload was deleted or replaced while we worked on it."""
 
