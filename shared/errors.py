@@ -92,7 +92,7 @@ class NoTeacher(PermanentError):
 
 
 class NoBeat(PermanentError):
-    """We could not hear a beat in this song. Please choose music with a clear rhythm."""
+    """We could not hear a beat to dance to. Please choose a song with a steady rhythm."""
 
     code = "NO_BEAT"
 

@@ -5,9 +5,9 @@ Held and Karp 1971, Geoffrion 1974). What is left is a chain of figures, whose b
 finds; its value, the charges added, is never below that of the puzzle. There are two kinds of charge:
 
 *   *Tolls* for materials. The figures of a window must differ: where many of them want one block, each pays for it.
-*   *Shares* of links. A link that is not in the chain, from a section to its repetition for instance, costs what both of its
-    ends make of it. Of that cost each block at the earlier end pays its share, each at the later end the least that
-    may be left.
+*   *Shares* of links. A link that is not in the chain, from a section to its repetition for instance, costs what
+    both of its ends make of it. Of that cost each block at the earlier end pays its share, each at the later end the
+    least that may be left.
 
 The charges that make the bound low are found by subgradient steps. This module does not search.
 """
@@ -162,9 +162,7 @@ def low_charges(puzzle: Puzzle, chain: Chain, known: float, steps: int) -> Charg
         if steep == 0 or bound <= known + _NEAR:
             break
         step = np.float32(stride * (bound - known) / steep)
-        charges = Charges(
-            np.maximum(0.0, charges.tolls + step * slope.tolls), charges.shares + step * slope.shares
-        )
+        charges = Charges(np.maximum(0.0, charges.tolls + step * slope.tolls), charges.shares + step * slope.shares)
     return best
 
 

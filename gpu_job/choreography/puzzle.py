@@ -22,8 +22,11 @@ from shared.timeline import FloatArray, IntArray
 WINDOW = 8
 """Slots within which no block comes again: four phrases of two eights."""
 AGAIN_COST = 0.5
-"""What it costs to see a block again at once; half as much for every :data:`FADING` slots later."""
-FADING = 16.0
+"""What it costs to see a block again at once, where that is no offence; less and less until it is forgotten."""
+_AT_ONCE = 100.0  # an offence beside which those further away hardly count
+_UNVARIED = 0.1  # that a variation is none: every other offence is worse
+FORGOTTEN = 32
+"""Slots after which a block is as good as new: two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +108,15 @@ def puzzle(form: Form, worth: FloatArray, transition: FloatArray, material: IntA
     return Puzzle(of_figures, transition, links, material, again, apart, _windows(form))
 
 
-def again_cost(distance: FloatArray) -> FloatArray:
+def again_cost(distance: IntArray) -> FloatArray:
     """Of seeing a block again so many slots later."""
-    return AGAIN_COST * 0.5 ** ((distance - 1) / FADING)
+    return AGAIN_COST * np.clip(1 - (distance - 1) / (FORGOTTEN - 1), 0, 1)
 
 
-def offence(distance: FloatArray) -> FloatArray:
-    """The nearer the worse: 1 at the window's end, 8 at once, 0 outside of it."""
-    return np.where(distance <= WINDOW, WINDOW / np.maximum(distance, 1), 0.0)
+def offence(distance: IntArray) -> FloatArray:
+    """The nearer the worse: 1 at the window's end, 4 with one slot between, 100 at once; 0 outside of it."""
+    within = np.where(distance <= WINDOW, WINDOW / np.maximum(distance, 1), 0.0)
+    return np.where(distance <= 1, _AT_ONCE, within)
 
 
 def _links(figure: IntArray) -> tuple[tuple[Link, ...], dict[int, int]]:
@@ -129,8 +133,8 @@ def _repetition(form: Form) -> tuple[FloatArray, FloatArray]:
     member = (form.figure[:, None] == np.arange(len(form))).astype(float)
     again, apart = (member.T @ of_pair(distance) @ member for of_pair in (again_cost, offence))
     varied = np.flatnonzero(form.model >= 0)
-    apart[varied, form.model[varied]] += 1.0
-    apart[form.model[varied], varied] += 1.0
+    apart[varied, form.model[varied]] += _UNVARIED
+    apart[form.model[varied], varied] += _UNVARIED
     for costs in (again, apart):
         np.fill_diagonal(costs, 0.0)
     return again, apart

@@ -50,7 +50,7 @@ def retiming(slots: Sequence[Slot], library: MoveLibrary, allowed: BoolArray) ->
     ratio = lasts_s[:, None] / _lasting_s(library)[:, counts].T
     far = np.abs(np.log(ratio))
     within = (ratio >= FASTEST) & (ratio <= SLOWEST) & allowed
-    met = within.any(axis=1)
+    met = np.asarray(within.any(axis=1), dtype=np.bool_)
     nearest = np.where(allowed, far, np.inf).min(axis=1, initial=np.inf, keepdims=True)
     fits = np.where(met[:, None], within, allowed & (far <= nearest + _NO_NEARER))
     return Retiming(ratio, COST_AT_LIMIT * (far / np.log(SLOWEST)) ** 2, fits, met)
