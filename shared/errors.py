@@ -126,6 +126,12 @@ class UnfitTake(PermanentError):
         """Of the take that cannot be shown, from 0 on."""
 
 
+class NoMoves(PermanentError):
+    """The library has no move that is easy enough. Please choose a higher difficulty."""
+
+    code = "NO_MOVES"
+
+
 class SourceGone(PermanentError):
     """The upload was deleted or replaced while we worked on it."""
 
