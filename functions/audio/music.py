@@ -17,7 +17,7 @@ from functions.audio.hearing import Hearing, heard
 from functions.audio.rhythm import guira, pattern_strength, syncopation
 from functions.audio.roles import Part, roles
 from functions.audio.similarity import Similarity, similarity
-from shared.music import Music, Section
+from shared.music import PEAKS, Music, Section
 from shared.timeline import BeatGrid, FloatArray, IntArray, Segment
 
 RATE_HZ = 90.0  # of the frames: 11 ms, and every one is used
@@ -35,7 +35,16 @@ def analysed(samples: FloatArray | None, sample_rate_hz: int, duration_s: float)
         return Music.none(duration_s)
     if hearing.tempo_bpm is None:
         return _without_beats(hearing, duration_s)
-    return _with_beats(hearing, hearing.tempo_bpm, duration_s)
+    return replace(_with_beats(hearing, hearing.tempo_bpm, duration_s), peaks=_peaks(samples))
+
+
+def _peaks(samples: FloatArray | None) -> FloatArray:
+    """``(1200,)`` 0 … 1"""
+    if samples is None or len(samples) < PEAKS:
+        return np.zeros(PEAKS, np.float32)
+    starts = np.arange(PEAKS) * len(samples) // PEAKS
+    highest = np.maximum(np.maximum.reduceat(samples, starts), -np.minimum.reduceat(samples, starts))
+    return np.clip(np.nan_to_num(highest), 0, 1).astype(np.float32)
 
 
 def _without_beats(hearing: Hearing, duration_s: float) -> Music:

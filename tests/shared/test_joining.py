@@ -293,7 +293,7 @@ class TestRefusals:
         (tmp_path / "cut.mp4").write_bytes(content[: int(kept if kept > 1 else kept * len(content))])
         assert "cut.mp4" in self.joined(clips, Take(tmp_path / "cut.mp4", 3, evenly(1, 5)), tmp_path).message
 
-    def test_the_first_clip_is_refused_as_any_other(self, clips: list[Path], tmp_path: Path) -> None:
+    def test_the_first_clip_is_refused_as_any_other(self, tmp_path: Path) -> None:
         with pytest.raises(UnfitTake, match=r"gone\.mp4") as raised:
             joined([Take(tmp_path / "gone.mp4", 3, evenly(0, 5))], tmp_path / "film.mp4", 4.0)
         assert raised.value.number == 0

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpu_job.choreography import nearest
 from gpu_job.choreography.nearest import ExactIndex, GraphIndex, Index, index_for, sketched, top
 from shared.errors import MissingTool
 from tests.gpu_job.choreography.shelf import unit
