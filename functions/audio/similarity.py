@@ -21,7 +21,13 @@ LEAST_SOUND_DB2 = 9.0
 LEAST_RHYTHM = 0.06  # mean squared difference of strokes' roots
 LEAST_HARMONY = 0.25  # two minus twice the cosine
 USUAL = 0.5  # quantile of a song's own distances that is such a distance where it is larger
-WEIGHTS = (0.4, 0.3, 0.3)  # of harmony, sound and rhythm
+LEAST_GUIRA = 0.06
+WEIGHTS = (
+    0.35,
+    0.25,
+    0.2,
+    0.2,
+)  # of harmony, sound, rhythm and, for itself, the güira: it names the parts of a bachata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +42,14 @@ class Similarity:
     between: FloatArray
 
 
-def similarity(rows: Beatwise, bars: Bars) -> Similarity:
-    """Of the bars of a recording."""
+def similarity(rows: Beatwise, bars: Bars, guira: FloatArray) -> Similarity:
+    """Of the bars of a recording. ``guira`` ``(B,)`` 0 … 1"""
     chords = _chords(rows, bars)
     sound, rhythm = _sound(rows, bars), _rhythm(rows, bars)
     cycles = _alike(_cycle_distances(chords), LEAST_HARMONY)
     single = _alike(_distances(chords), LEAST_HARMONY)
-    alike = _alike(sound, LEAST_SOUND_DB2), _alike(rhythm, LEAST_RHYTHM)
+    strokes = _distances(bars.means(guira)[:, None])
+    alike = (_alike(sound, LEAST_SOUND_DB2), _alike(rhythm, LEAST_RHYTHM), _alike(strokes, LEAST_GUIRA))
     return Similarity(_weighted(cycles, *alike), _weighted(single, *alike))
 
 

@@ -9,8 +9,9 @@ import itertools
 
 import numpy as np
 
+from functions.audio.beatwise import Bars
 from functions.audio.similarity import Similarity
-from shared.timeline import FloatArray, IntArray
+from shared.timeline import BEATS_PER_BAR, FloatArray, IntArray
 
 NOVELTY_BARS = 4
 LONGEST_BARS = 32
@@ -24,26 +25,30 @@ REPEATED = 0.62  # likeness from which two sections are one
 
 
 def novelty(within: FloatArray) -> FloatArray:
-    """How unlike the four bars from each bar on are to the four before. ``(n, n)`` → ``(n,)`` 0 at the ends
+    """How unlike the four bars from each bar on are to the four before. ``(n, n)`` → ``(n,)``, 0 at the ends
 
-    The checkerboard of Foote (2000), its quarters' means.
+    The checkerboard of Foote (2000). A bar is not held against itself, and fewer bars at the ends count less.
     """
-    count = len(within)
-    curve = np.zeros(count)
-    for bar in range(2, count - 1):
-        before, after = slice(max(bar - NOVELTY_BARS, 0), bar), slice(bar, bar + NOVELTY_BARS)
-        alike = within[before, before].mean() + within[after, after].mean()
-        curve[bar] = alike / 2 - within[before, after].mean()
+    curve = np.zeros(len(within))
+    for bar in range(2, len(within) - 1):
+        before, after = within[max(bar - NOVELTY_BARS, 0) : bar], within[bar : bar + NOVELTY_BARS]
+        a, b = len(before), len(after)
+        own = [
+            (block.sum() - size) / (size * (size - 1))
+            for block, size in ((before[:, bar - a : bar], a), (after[:, bar : bar + b], b))
+        ]
+        curve[bar] = (sum(own) / 2 - before[:, bar : bar + b].mean()) * min(a, b) / NOVELTY_BARS
     return np.maximum(curve, 0)
 
 
-def segmented(within: FloatArray, allowed: IntArray) -> IntArray:
+def segmented(within: FloatArray, bars: Bars, allowed: IntArray) -> IntArray:
     """First bars of the sections, 0 first: the cut of the song whose sections are most alike in themselves.
 
     ``allowed`` bars on which a section may begin, increasing, 0 first
     """
     ends = np.append(allowed, len(within))
-    gains = _gains(within, ends)
+    whole = np.append(0, np.cumsum(bars.beats == BEATS_PER_BAR))[ends]  # a broken bar makes no section longer
+    gains = _gains(within, ends) - _cost(whole[None, :] - whole[:, None])
     best, origin = np.full(len(ends), -np.inf), np.zeros(len(ends), np.int64)
     best[0] = 0
     for end in range(1, len(ends)):
@@ -65,7 +70,7 @@ def _gains(within: FloatArray, ends: IntArray) -> FloatArray:
     diagonal = np.diag(corner)
     block = diagonal[None, :] + diagonal[:, None] - 2 * corner
     length = ends[None, :] - ends[:, None]
-    worth = block / np.maximum(length, 1) - _cost(length)
+    worth = block / np.maximum(length, 1)
     return np.where((length > 0) & (length <= LONGEST_BARS), worth, -1e6)
 
 
