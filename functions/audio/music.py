@@ -66,9 +66,9 @@ def _sections(
 ) -> tuple[Section, ...]:
     """Sections from eight to eight, which tile the beats."""
     starts = structure.segmented(alike.within, bars, ones)
-    groups = structure.grouped(alike, starts)
     edges = np.append(bars.first_beat[starts], len(beats_s))
     means = [np.add.reduceat(values, edges[:-1]) / np.diff(edges) for values in (strokes, curve)]
+    groups = structure.grouped(alike, starts, means[0])
     shares = np.diff(edges) / len(beats_s)
     names = roles(
         [Part(int(g), float(s), float(x), float(e)) for g, s, x, e in zip(groups, shares, *means, strict=True)]
