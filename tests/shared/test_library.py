@@ -23,6 +23,7 @@ from shared.library import (
 )
 from shared.music import EMBEDDING, Music
 from shared.timeline import BeatGrid
+from tests.shared.test_features import UNHURRIED
 
 FLOATS = st.floats(0, 1, width=32) | st.just(np.nan)
 ANNOTATIONS = st.builds(
@@ -64,6 +65,7 @@ def said(clip_id: str, difficulty: Difficulty = Difficulty.BEGINNER) -> Annotati
     return Annotation(clip_id, "basic", difficulty, Energy.MEDIUM)
 
 
+@UNHURRIED
 @given(moves())
 def test_a_move_survives_its_bytes(move):
     again = Move.from_bytes(move.to_bytes())
@@ -115,6 +117,7 @@ def test_a_library_is_its_blocks_in_the_order_of_the_ids():
     assert library.segment_of(1).start_s == pytest.approx(4.0)
 
 
+@UNHURRIED
 @given(st.lists(moves(), max_size=4, unique_by=lambda move: move.id))
 def test_all_that_a_library_tells_of_its_blocks_has_one_row_for_each(moves):
     library = MoveLibrary.of(moves)
@@ -129,6 +132,7 @@ def test_all_that_a_library_tells_of_its_blocks_has_one_row_for_each(moves):
     assert library.edges.hold.shape == (many, 2)
 
 
+@UNHURRIED
 @given(st.permutations("abcd"))
 def test_the_order_of_the_moves_is_no_other_version(ids):
     library = MoveLibrary.of(move(said(clip_id)) for clip_id in ids)

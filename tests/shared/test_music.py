@@ -12,6 +12,7 @@ from shared.errors import BadMessage
 from shared.features import AudioFeatures
 from shared.music import EMBEDDING, Music, Role, Section
 from shared.timeline import BeatGrid, Segment
+from tests.shared.test_features import UNHURRIED
 
 SHARES = st.floats(0, 1)
 
@@ -42,6 +43,7 @@ def music(draw):
     )  # fmt: skip
 
 
+@UNHURRIED
 @given(music())
 def test_music_survives_its_bytes(music):
     again = Music.from_bytes(music.to_bytes())

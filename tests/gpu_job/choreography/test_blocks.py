@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_job.choreography.blocks import EVEN, blocks, fitting
@@ -68,6 +68,7 @@ def test_which_blocks_still_end_within_a_clip_that_turned_out_shorter():
     assert fitting(grid(bars(4)), np.array([0, 8]), RATE_HZ, 239).tolist() == [True, False]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 4), max_size=60) | st.integers(0, 12).map(bars),
     st.floats(0.36, 0.6),

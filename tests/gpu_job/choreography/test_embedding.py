@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_job.choreography import usual
@@ -144,6 +144,7 @@ def test_nobody_is_zeros_and_nothing_is_nothing():
     assert embeddings([couple().dance()])[0].shape == (0, POSE_EMBEDDING)
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 150), max_size=6), st.sets(st.integers(0, 32)), st.booleans())
 def test_whatever_is_unseen_an_embedding_is_of_unit_length_or_zero(gaps, landmarks, is_flat):
     lead, follow = couple().lead, unseen(couple().follow, landmarks=sorted(landmarks))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_job.choreography.qualities import SCALES, measures, profile, qualities
@@ -121,6 +121,7 @@ def test_profiles_are_the_derivatives_of_one_another(couple):
     assert told.angular_acceleration.shape == (1, 65, 9)
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 150), max_size=6), st.lists(st.integers(0, 32), max_size=20))
 def test_whatever_is_unseen_qualities_lie_between_0_and_1(gaps, landmarks):
     lead, follow = _couple.lead, _couple.follow
