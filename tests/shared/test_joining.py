@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
 
-from shared.errors import DamagedFile, NotAVideo, UnfitTake
+from shared.errors import NoSound, NotAVideo, UnfitTake
 from shared.media import Form, Soundtrack, Take, film, joined, mezzanine, sound
 from shared.timeline import FloatArray, Segment
 from tests.shared.media_files import click_times, clicks, number_of, numbered
@@ -255,7 +255,7 @@ class TestSound:
     def test_a_song_that_cannot_be_heard_is_refused(self, clips: list[Path], tmp_path: Path) -> None:
         takes = [Take(clips[0], 3, evenly(0, 50))]
         (tmp_path / "text.mp3").write_text("no song" * 100)
-        for source, error in ((tmp_path / "text.mp3", NotAVideo), (clips[1], DamagedFile)):
+        for source, error in ((tmp_path / "text.mp3", NotAVideo), (clips[1], NoSound)):
             with pytest.raises(error):
                 joined(takes, tmp_path / "film.mp4", 2.0, Soundtrack(source, ALL))
             assert not (tmp_path / "film.mp4").exists()
@@ -293,7 +293,7 @@ class TestRefusals:
         (tmp_path / "cut.mp4").write_bytes(content[: int(kept if kept > 1 else kept * len(content))])
         assert "cut.mp4" in self.joined(clips, Take(tmp_path / "cut.mp4", 3, evenly(1, 5)), tmp_path).message
 
-    def test_the_first_clip_is_refused_as_any_other(self, clips: list[Path], tmp_path: Path) -> None:
+    def test_the_first_clip_is_refused_as_any_other(self, tmp_path: Path) -> None:
         with pytest.raises(UnfitTake, match=r"gone\.mp4") as raised:
             joined([Take(tmp_path / "gone.mp4", 3, evenly(0, 5))], tmp_path / "film.mp4", 4.0)
         assert raised.value.number == 0
