@@ -61,6 +61,12 @@ class NoBeat(PermanentError):
     code = "NO_BEAT"
 
 
+class NoBlock(PermanentError):
+    """This clip holds no whole eight counts of music with dancers to be seen. Please choose a longer one."""
+
+    code = "NO_BLOCK"
+
+
 class EmptyLibrary(PermanentError):
     """The move library holds no moves yet. Please add some first."""
 
@@ -124,6 +130,12 @@ class ClipsGone(PermanentError):
     """None of the clips that this dance is made of can be shown any more. Please build the move library again."""
 
     code = "CLIPS_GONE"
+
+
+class NoMoves(PermanentError):
+    """The library has no move that is easy enough. Please choose a higher difficulty."""
+
+    code = "NO_MOVES"
 
 
 class SourceGone(PermanentError):
