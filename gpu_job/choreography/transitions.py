@@ -68,15 +68,15 @@ def followers(library: MoveLibrary) -> np.ndarray:
 
 def _features(edges: Edges, edge: int) -> _Features:
     joints, facing = edges.joints[:, edge], edges.facing[:, edge]
-    many = len(joints)
     found = {
-        "pose": joints[..., :2].reshape(many, -1),
-        "velocity": joints[..., 2:].reshape(many, -1),
-        "place": edges.place[:, edge].reshape(many, -1),
+        "pose": joints[..., :2],
+        "velocity": joints[..., 2:],
+        "place": edges.place[:, edge],
         "hold": edges.hold[:, edge, None],
-        "facing": np.stack([np.cos(facing), np.sin(facing)], axis=-1).reshape(many, -1),
+        "facing": np.stack([np.cos(facing), np.sin(facing)], axis=-1),
     }
     tensors = {name: torch.as_tensor(each, dtype=torch.float32, device=device()) for name, each in found.items()}
+    tensors = {name: each.flatten(start_dim=1) for name, each in tensors.items()}
     return _Features(
         {name: each.nan_to_num(nan=0.0) for name, each in tensors.items()},
         {name: each.isfinite().float() for name, each in tensors.items()},
