@@ -31,10 +31,10 @@ from gpu_job.choreography.retime import retiming
 from gpu_job.choreography.search import Effort, greedy, solve
 from gpu_job.choreography.slots import slots
 from gpu_job.choreography.transitions import transitions
-from gpu_job.choreography.wishes import Wishes
 from shared.library import Difficulty, Move, MoveLibrary
 from shared.music import Music, Role
 from shared.timeline import FloatArray, IntArray
+from shared.wishes import Wishes
 from tests.benchmarks.bars import Row, rank_correlation
 from tests.benchmarks.machine import print_table
 from tests.gpu_job.choreography.making import FORM, Part, a_fit, a_library, a_song

@@ -15,11 +15,11 @@ from gpu_job.choreography.planning import JITTER, Planned, materials, planned
 from gpu_job.choreography.repeats import form
 from gpu_job.choreography.slots import slots
 from gpu_job.choreography.transitions import transitions
-from gpu_job.choreography.wishes import Wishes
 from shared.errors import NoBeat, NoMoves
 from shared.library import Difficulty, MoveLibrary
 from shared.music import Music, Role
 from shared.timeline import FloatArray
+from shared.wishes import Wishes
 from tests.gpu_job.choreography.making import a_fit, a_library, a_song
 
 SHORT = ((Role.INTRO, 2), (Role.VERSE, 4), (Role.CHORUS, 4), (Role.VERSE, 4), (Role.CHORUS, 4))

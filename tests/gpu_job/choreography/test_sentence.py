@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_job.choreography.reasons import why
+from gpu_job.choreography.sentence import why
 from shared.music import Role
 from tests.gpu_job.choreography.making import a_library
 
