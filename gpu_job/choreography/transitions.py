@@ -24,8 +24,10 @@ from shared.music import COUNTS_PER_EIGHT
 from shared.timeline import FloatArray
 
 WEIGHTS: Mapping[str, float] = {"pose": 0.35, "velocity": 0.15, "place": 0.2, "hold": 0.15, "facing": 0.15}
-SCALES: Mapping[str, float] = {"pose": 0.5, "velocity": 0.5, "place": 0.12, "hold": 0.5, "facing": 1.0}
-"""Torso lengths, torso lengths a beat, image heights, holds, and the chord on a circle of radius 1: about 60°."""
+SCALES: Mapping[str, float] = {"pose": 0.35, "velocity": 0.5, "place": 0.12, "hold": 0.5, "facing": 1.0}
+"""Torso lengths, torso lengths a beat, image heights, holds, and the chord on a circle of radius 1: about 60°. Between
+any two blocks of the real clips the medians are 0.39, 0.55, 0.15, 0.2 and 1.4: what is unlike anything costs more than
+a half, a good cut a tenth."""
 NEUTRAL = 0.5
 _CHUNK = 2048  # ends at a time: 2048 × 10⁴ starts × 4 B = 80 MB for each part
 _DIGITS = 4
