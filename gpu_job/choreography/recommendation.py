@@ -15,7 +15,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from gpu_job.choreography.fit import (
     ENERGY_SCALE,
@@ -31,8 +30,9 @@ from gpu_job.choreography.fit import (
 from gpu_job.choreography.fusion import Fusion
 from gpu_job.choreography.reasons import LIKENESS, Place, why
 from gpu_job.choreography.search import FEW, Index, index_for, top
+from gpu_job.choreography.suiting import suits_role
 from gpu_job.choreography.wishes import Wishes
-from shared.library import MoveLibrary
+from shared.library import Difficulty, MoveLibrary
 from shared.timeline import FloatArray, IntArray
 
 ALIKE = 1000
@@ -154,32 +154,46 @@ class Recommender:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Columns:
-    """What is read of all blocks at every question, in single precision. Each ``(N,)``."""
+    """What is read of all blocks at every question, in single precision and on one thread. Each ``(N,)``.
 
-    log_tempo: torch.Tensor
-    energy: torch.Tensor
-    quality: torch.Tensor
+    ``sort`` three times the category, and the difficulty
+    """
+
+    log_tempo: FloatArray
+    energy: FloatArray
+    quality: FloatArray
+    sort: IntArray
 
     @classmethod
     def of(cls, traits: Traits) -> _Columns:
-        return cls(*(torch.from_numpy(x.astype(np.float32)) for x in (np.log(traits.tempo_bpm), traits.energy,
-                                                                      traits.quality)))  # fmt: skip
+        tempo, energy, quality = (
+            x.astype(np.float32) for x in (np.log(traits.tempo_bpm), traits.energy, traits.quality)
+        )
+        return cls(tempo, energy, quality, len(Difficulty) * traits.label.astype(np.int64) + traits.difficulty)
 
     def scores(self, traits: Traits, context: Context, wishes: Wishes, shares: Mapping[str, float]) -> FloatArray:
         """``(N,)`` what all factors but the sound add; without hope where a block is too hard."""
-        parts = {
-            "tempo": _bell(self.log_tempo, float(np.log(context.tempo_bpm[0])), TEMPO_SCALE),
-            "energy": _bell(self.energy, float(wanted_energy(context, wishes)[0]), ENERGY_SCALE),
-            "difficulty": torch.from_numpy(near_from_below(traits.difficulty, wishes.difficulty)),
-            "style": torch.from_numpy(traits.in_style(wishes.style)),
-            "role": torch.from_numpy(traits.in_role(context.roles[0])),
-            "quality": self.quality,
-        }
-        total = torch.zeros(len(traits))
-        for name in shares.keys() - {"audio"}:
-            total.add_(parts[name].float(), alpha=shares[name])
-        return np.where(traits.difficulty <= wishes.difficulty.rank, total.numpy(), -np.inf)
+        share = {name: np.float32(shares.get(name, 0.0)) for name in WEIGHTS}
+        total = share["tempo"] * _bell(self.log_tempo, float(np.log(context.tempo_bpm[0])), TEMPO_SCALE)
+        total += share["energy"] * _bell(self.energy, float(wanted_energy(context, wishes)[0]), ENERGY_SCALE)
+        total += share["quality"] * self.quality
+        total += share["style"] * traits.in_style(wishes.style)
+        total += _of_sorts(traits, context, wishes, share)[self.sort]
+        return total
 
 
-def _bell(found: torch.Tensor, wanted: float, scale: float) -> torch.Tensor:
-    return (found - wanted).div_(scale).square_().mul_(-0.5).exp_()
+def _of_sorts(traits: Traits, context: Context, wishes: Wishes, share: Mapping[str, np.float32]) -> FloatArray:
+    """What category and difficulty add, for each of :attr:`_Columns.sort`."""
+    suits = [suits_role(label, context.roles[0]) for label in traits.labels]
+    levels = np.arange(len(Difficulty))
+    near = np.where(
+        levels > wishes.difficulty.rank, -np.inf, share["difficulty"] * near_from_below(levels, wishes.difficulty)
+    )
+    return np.add.outer(share["role"] * np.array(suits), near).astype(np.float32).ravel()
+
+
+def _bell(found: FloatArray, wanted: float, scale: float) -> FloatArray:
+    apart = found - np.float32(wanted)
+    apart *= apart
+    apart *= np.float32(-0.5 / scale**2)
+    return np.exp(apart, out=apart)
