@@ -23,6 +23,7 @@ class Settings:
     uploads_bucket: str
     features_bucket: str
     results_bucket: str
+    library_bucket: str
 
     region: str = "europe-west1"
     gpu_job: str = "gpu-job"

@@ -49,6 +49,30 @@ class NoPicture(PermanentError):
     code = "NO_PICTURE"
 
 
+class NoSound(PermanentError):
+    """This file has no sound. Please upload a song."""
+
+    code = "NO_SOUND"
+
+
+class NoBeat(PermanentError):
+    """We could not hear a beat to dance to. Please choose a song with a steady rhythm."""
+
+    code = "NO_BEAT"
+
+
+class NoBlock(PermanentError):
+    """This clip holds no whole eight counts of music with dancers to be seen. Please choose a longer one."""
+
+    code = "NO_BLOCK"
+
+
+class EmptyLibrary(PermanentError):
+    """The move library holds no moves yet. Please add some first."""
+
+    code = "EMPTY_LIBRARY"
+
+
 class DamagedFile(PermanentError):
     """The video is damaged or was cut off while uploading. Please upload it again."""
 
@@ -89,6 +113,23 @@ class NoTeacher(PermanentError):
     """The teacher's video is not there, or not any more. Please choose another."""
 
     code = "NO_TEACHER"
+
+
+class UnfitTake(PermanentError):
+    """A clip of the move library is missing, damaged or not in the form of the others."""
+
+    code = "UNFIT_TAKE"
+
+    def __init__(self, number: int, message: str | None = None) -> None:
+        super().__init__(message)
+        self.number = number
+        """Of the take that cannot be shown, from 0 on."""
+
+
+class NoMoves(PermanentError):
+    """The library has no move that is easy enough. Please choose a higher difficulty."""
+
+    code = "NO_MOVES"
 
 
 class SourceGone(PermanentError):

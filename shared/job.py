@@ -38,9 +38,18 @@ class Kind(StrEnum):
     """A dance is cut into its moves."""
     COMPARE = "compare"
     """A student's dance is held against a teacher's."""
+    CHOREOGRAPH = "choreograph"
+    """A song becomes a choreography of the library's moves."""
+    LIBRARY = "library"
+    """An annotated clip becomes a move of the library."""
 
 
-FOLDERS: Mapping[str, Kind] = {"videos": Kind.SEGMENT, "compare": Kind.COMPARE}
+FOLDERS: Mapping[str, Kind] = {
+    "videos": Kind.SEGMENT,
+    "compare": Kind.COMPARE,
+    "songs": Kind.CHOREOGRAPH,
+    "library": Kind.LIBRARY,
+}
 """The first part of an upload's name says what is wanted."""
 FOLDER_OF: Mapping[Kind, str] = {kind: folder for folder, kind in FOLDERS.items()}
 
@@ -77,6 +86,10 @@ STAGES: Mapping[State, str] = {
 STAGES_OF_KIND: Mapping[tuple[Kind, State], str] = {
     (Kind.COMPARE, State.EXTRACTING): "Watching both dances and listening to the music",
     (Kind.COMPARE, State.RUNNING): "Comparing you with your teacher",
+    (Kind.CHOREOGRAPH, State.RECEIVED): "Looking at your song",
+    (Kind.CHOREOGRAPH, State.EXTRACTING): "Listening to your song",
+    (Kind.CHOREOGRAPH, State.RUNNING): "Choosing the moves",
+    (Kind.LIBRARY, State.RUNNING): "Adding the move to the library",
 }
 """Where a kind has a phrase of its own."""
 
@@ -178,8 +191,8 @@ class Job:
 
     @property
     def dancers(self) -> int:
-        """How many are to be followed: 1, or the 2 of a couple."""
-        return int(self.options.get("dancers", 1))
+        """How many are to be followed: 1, or the 2 of a couple, as everybody in the library dances."""
+        return 2 if self.kind is Kind.LIBRARY else int(self.options.get("dancers", 1))
 
     @property
     def own_steps(self) -> list[str]:
@@ -217,6 +230,14 @@ class Job:
 
     def started(self) -> Job:
         return self._entered(State.RUNNING) if self.state is State.READY else self
+
+    def advanced(self, stage: str, progress: float, result: Mapping[str, Any] | None = None) -> Job:
+        """Under way, with a phrase to show, ``progress`` 0 … 1 of the inference, and what can be seen of the result."""
+        if self.state is not State.RUNNING:
+            return self
+        low, high = PROGRESS[State.RUNNING], PROGRESS[State.DONE]
+        reached = max(self.progress, round(low + min(1.0, progress) * (high - low), 3))
+        return replace(self, stage=stage, progress=reached, result=self.result if result is None else result)
 
     def done(self, result: Mapping[str, Any]) -> Job:
         return replace(self._entered(State.DONE), result=result) if self.state in BACKLOG else self

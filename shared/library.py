@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -53,6 +53,15 @@ class Energy(StrEnum):
     HIGH = "high"
 
 
+class Style(StrEnum):
+    TRADITIONAL = "traditional"
+    """Basic steps, footwork, hits on the accents."""
+    MODERN = "modern"
+    """Turns and figures."""
+    SENSUAL = "sensual"
+    """Body waves, head and hip movement."""
+
+
 @dataclass(frozen=True, slots=True)
 class Annotation:
     """What a teacher says of a clip.
@@ -67,7 +76,20 @@ class Annotation:
     difficulty: Difficulty
     energy: Energy
     tempo_bpm: float | None = None
-    styles: tuple[str, ...] = ()
+    styles: tuple[Style, ...] = ()
+
+    @classmethod
+    def read(cls, options: Mapping[str, float | str]) -> Annotation:
+        """From a job's options, as intake has accepted them."""
+        tempo_bpm, styles = options.get("tempo_bpm"), str(options.get("styles", ""))
+        return cls(
+            str(options["clip_id"]),
+            str(options["label"]),
+            Difficulty(str(options["difficulty"])),
+            Energy(str(options["energy"])),
+            None if tempo_bpm is None else float(tempo_bpm),
+            tuple(Style(style) for style in styles.split(",") if style),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +183,7 @@ class Move:
             said = told.pop("annotation")
             annotation = Annotation(
                 said["clip_id"], said["label"], Difficulty(said["difficulty"]), Energy(said["energy"]),
-                said["tempo_bpm"], tuple(said["styles"]),
+                said["tempo_bpm"], tuple(Style(style) for style in said["styles"]),
             )  # fmt: skip
             return cls(
                 annotation=annotation, **told, beats=BeatGrid(a["beats_s"], a["positions"]), blocks=a["blocks"],

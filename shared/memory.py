@@ -120,7 +120,7 @@ class MemoryBlobStore:
     """Objects in a dictionary. Generations count up, as in a bucket.
 
     ``mount`` lends it an object that lies elsewhere, and ``folders`` keeps the objects that are created
-    in some buckets as files, so that no large video is held in memory.
+    in some buckets as files, so that no large video is held in memory; what already lies there is in the bucket.
     """
 
     def __init__(self, folders: Mapping[str, Path] | None = None) -> None:
@@ -128,6 +128,10 @@ class MemoryBlobStore:
         self._objects: dict[tuple[str, str], _Object] = {}
         self._generation = 0
         self._lock = threading.RLock()
+        for bucket, folder in self._folders.items():
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and not path.name.startswith("."):
+                    self._mount_file(bucket, path.relative_to(folder).as_posix(), path, "")
 
     def put(
         self, bucket: str, name: str, content: bytes, content_type: str = "", metadata: Mapping[str, str] | None = None
@@ -178,14 +182,20 @@ class MemoryBlobStore:
     def _file(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> None:
         path = self._folders[bucket] / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.draft")  # whoever is stopped meanwhile leaves no half of an object
         if isinstance(content, Path):
-            shutil.copyfile(content, path)
+            shutil.copyfile(content, draft)
         else:
-            path.write_bytes(content)
+            draft.write_bytes(content)
+        draft.replace(path)
+        self._mount_file(bucket, name, path, content_type)
+
+    def _mount_file(self, bucket: str, name: str, path: Path, content_type: str) -> None:
         self.mount(bucket, name, lambda: path.open("rb"), path.stat().st_size, content_type)
 
-    def names(self, bucket: str) -> list[str]:
-        return sorted(name for held, name in self._objects if held == bucket)
+    def names(self, bucket: str, prefix: str = "") -> list[str]:
+        with self._lock:
+            return sorted(name for held, name in self._objects if held == bucket and name.startswith(prefix))
 
     def _object(self, bucket: str, name: str) -> _Object:
         try:

@@ -89,6 +89,10 @@ class BlobStore(Protocol):
         """Raises NotFound."""
         ...
 
+    def names(self, bucket: str, prefix: str = "") -> list[str]:
+        """Of the objects whose names begin so, in order."""
+        ...
+
     def create(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> bool:
         """Write an object that is written once. True if it was written, False if it was there already."""
         ...

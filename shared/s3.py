@@ -63,6 +63,11 @@ class S3BlobStore:
         with _translated(), _or_gone(NotFound(f"there is no object {bucket}/{name}")):
             return self._client.get_object(Bucket=bucket, Key=name)["Body"].read()
 
+    def names(self, bucket: str, prefix: str = "") -> list[str]:
+        with _translated():
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            return sorted(found["Key"] for page in pages for found in page.get("Contents", ()))
+
     def create(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> bool:
         with _translated(), _opened(content) as body:
             try:

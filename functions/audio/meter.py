@@ -7,13 +7,15 @@ takes every bar for four beats long; a bar cut short shows as a change of positi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from functions.audio import around
 from functions.audio.spectrum import Spectrum
 from functions.audio.tempo import best_path
 from shared.timeline import BEATS_PER_BAR, FloatArray, IntArray
 
-STROKE_S = 0.022  # an onset this close to a beat belongs to it
 NOTE_FROM, NOTE_TO = 0.15, 0.85  # of a beat: where a note that was struck on it still sounds
 BASS_BANDS = 3  # mel bands up to about 160 Hz
 FAINTEST = 0.1  # of a stroke's strength: beats that differ by less are alike
@@ -35,6 +37,25 @@ PATTERN = np.array([
 # What moving the downbeat costs, in the sum of fits: about eight bars of bachata must ask for it.
 MOVE_COST = 15.0
 
+# In a whole song the bar's own sound is learnt from the song, and a break of two beats is what bands do.
+HALF_BAR_COST, ODD_BAR_COST = 9.0, 20.0
+OWN_BARS = 8.0  # a song's own pattern counts half after so many bars
+# Standard errors by which the bars fit better than moved ones: at the first no better than chance.
+EVEN_SURENESS, SURENESS = 0.0, 6.0
+LEARNINGS = 3  # the pattern no longer changes after the second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Meter:
+    """Where the beats of a song are in their bars.
+
+    ``positions``  ``(B,)`` 1 … 4, each one more than that before or 1
+    ``confidence`` 0 … 1 that the ones are downbeats
+    """
+
+    positions: IntArray
+    confidence: float
+
 
 def positions(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> IntArray:
     """The count of each beat in its bar. ``(B,)`` seconds → ``(B,)`` 1 … 4"""
@@ -48,15 +69,57 @@ def positions(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_h
     return (np.arange(len(beats_s)) + shift) % BEATS_PER_BAR + 1
 
 
+def broken_bars(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> Meter:
+    """The bars of a whole song, some of which may be shorter than four beats. Needs two beats.
+
+    What the style plays finds the bars at first; then what this song plays in them finds them more exactly.
+    """
+    heard = evidence(beats_s, spectrum, onset, rate_hz)
+    fit = heard @ PATTERN.T
+    place = best_path(fit, _ENDINGS)
+    for _ in range(LEARNINGS):
+        fit = heard @ PATTERN.T + _own_fit(heard, place)
+        place = best_path(fit, _ENDINGS)
+    return Meter(place + 1, _confidence(heard @ PATTERN.T, place))
+
+
+def _endings() -> FloatArray:
+    """What it costs to go from one position in a bar to another, ``(to, from)``: a bar may end early."""
+    change = np.full((BEATS_PER_BAR, BEATS_PER_BAR), -np.inf)
+    change[0] = -ODD_BAR_COST
+    change[0, BEATS_PER_BAR // 2 - 1] = -HALF_BAR_COST
+    following = np.arange(BEATS_PER_BAR)
+    change[(following + 1) % BEATS_PER_BAR, following] = 0
+    return change
+
+
+_ENDINGS = _endings()
+
+
+def _own_fit(heard: FloatArray, place: IntArray) -> FloatArray:
+    """How well each beat fits each position as the song itself plays it. ``(B, 8)``, ``(B,)`` 0 … 3 → ``(B, 4)``"""
+    member = place == np.arange(BEATS_PER_BAR)[:, None]  # (4, B)
+    own = member @ heard / (member.sum(axis=1, keepdims=True) + OWN_BARS)
+    return heard @ own.T - (own**2).sum(axis=1) / 2
+
+
+def _confidence(fit: FloatArray, place: IntArray) -> float:
+    """How surely the bars fit better than any that are moved by a beat or more, from the spread of the gain."""
+    beats = np.arange(len(fit))
+    gains = np.stack([fit[beats, place] - fit[beats, (place + by) % BEATS_PER_BAR] for by in (1, 2, 3)])
+    surest = gains.mean(axis=1) / np.maximum(gains.std(axis=1), 1e-6) * np.sqrt(len(fit))
+    return float(np.clip((surest.min() - EVEN_SURENESS) / SURENESS, 0, 1))
+
+
 def evidence(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> FloatArray:
     """What is heard around each beat, each column of mean 0 and deviation 1. ``(B, 8)``
 
     Onsets in the three lower bands on the beat and half a beat later, the level of the bass between, and
     how much the chord differs from that of the beat before.
     """
-    period_s = np.diff(beats_s, append=2 * beats_s[-1] - beats_s[-2])
-    strokes = _strokes(onset[:, :3], round(STROKE_S * rate_hz))
-    on_beat, between = (_at(strokes, (beats_s + share * period_s) * rate_hz) for share in (0.0, 0.5))
+    period_s = around.periods(beats_s)
+    strokes = around.strokes(onset[:, :3], rate_hz)
+    on_beat, between = (around.at(strokes, (beats_s + share * period_s) * rate_hz) for share in (0.0, 0.5))
     held_s = beats_s + NOTE_FROM * period_s, beats_s + NOTE_TO * period_s
     columns = np.column_stack([
         on_beat,
@@ -69,34 +132,18 @@ def evidence(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz
     return np.clip(away / np.maximum(columns.std(axis=0), np.maximum(least, 1e-6)), -OUTLIER, OUTLIER)
 
 
-def _strokes(onset: FloatArray, reach: int) -> FloatArray:
-    """The strongest onset within ``reach`` frames of each."""
-    padded = np.pad(onset, ((reach, reach), (0, 0)))
-    return np.max([padded[start : start + len(onset)] for start in range(2 * reach + 1)], axis=0)
-
-
-def _at(rows: FloatArray, frames: FloatArray) -> FloatArray:
-    return rows[np.clip(np.round(frames).astype(int), 0, len(rows) - 1)]
-
-
 def _bass_level(mel: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
     """Mean loudness of the bass from each start to each end, in frames. ``(B, 1)``"""
     bass = mel[:, :BASS_BANDS]
-    return _means(np.log1p(5 * bass / np.maximum(bass.mean(axis=0), 1e-12)).mean(axis=1, keepdims=True), start, end)
+    return around.means(
+        np.log1p(5 * bass / np.maximum(bass.mean(axis=0), 1e-12)).mean(axis=1, keepdims=True), start, end
+    )
 
 
 def _chord_change(chroma: FloatArray, beats: FloatArray) -> FloatArray:
     """How unlike the chord from each beat to the next is to that before. ``(B,)`` 0 … 1"""
     bounds = np.append(beats, 2 * beats[-1] - beats[-2])
-    chords = _means(np.sqrt(chroma), bounds[:-1], bounds[1:])
+    chords = around.means(np.sqrt(chroma), bounds[:-1], bounds[1:])
     chords /= np.linalg.norm(chords, axis=1, keepdims=True) + 1e-9
     change = 1 - (chords[1:] * chords[:-1]).sum(axis=1)
     return np.append(change.mean(), change)  # nothing is known of what came before the first
-
-
-def _means(rows: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
-    """Mean of the rows from each start to each end, of one row at least. ``(N, k)`` → ``(B, k)``"""
-    total = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0, dtype=np.float64)])
-    first = np.clip(np.round(start).astype(int), 0, len(rows) - 1)
-    behind = np.maximum(np.clip(np.round(end).astype(int), 0, len(rows)), first + 1)
-    return (total[behind] - total[first]) / (behind - first)[:, None]

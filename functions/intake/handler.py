@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
-from functions.intake.options import OPTIONS, read_options
+from functions.intake.options import OPTIONS, check_needed, read_options
 from shared.config import Settings
 from shared.errors import (
     BadMessage,
-    BadOption,
     EmptyFile,
     NoPicture,
+    NoSound,
     NoTeacher,
     NotFound,
     PermanentError,
@@ -72,7 +72,8 @@ def _planned(job: Job, ports: Ports) -> Job:
     """The job with its plan; or FAILED, where the upload is nothing that we can work on."""
     try:
         options = read_options(job.kind, job.options)
-        media = _looked_at(job.source, ports)
+        check_needed(job.kind, options)
+        media = _looked_at(job.source, ports, is_song=job.kind is Kind.CHOREOGRAPH)
         plan, teacher = plan_steps(media, ports.settings.max_shards), None
         if job.kind is Kind.COMPARE:
             teacher = teacher_of(options, ports)
@@ -85,15 +86,17 @@ def _planned(job: Job, ports: Ports) -> Job:
     return ports.jobs.update(job.id, lambda now: now.planned(plan, media, options, teacher))
 
 
-def _looked_at(source: Source, ports: Ports) -> dict[str, Any]:
-    """What there is to know of a video. Raises PermanentError where it is none that we can work on."""
+def _looked_at(source: Source, ports: Ports, *, is_song: bool = False) -> dict[str, Any]:
+    """What there is to know of a video or a song. Raises PermanentError where it is none that we can work on."""
     size = source.size or _stored_size(source, ports)
     if size == 0:
         raise EmptyFile
     if size > ports.settings.max_bytes:
         raise TooLarge(f"The file is larger than {ports.settings.max_bytes / 1e9:.1f} GB. Please upload a smaller one.")
     with ports.blobs.open(source) as file:
-        media = _accepted(probe(file), ports.settings)
+        media = _accepted(probe(file), ports.settings, is_song=is_song)
+    if is_song:  # its picture, if it has one, is not looked at
+        return {**asdict(replace(media, video=None)), "rate_hz": ports.settings.rate_hz or MIN_RATE_HZ, "samples": 0}
     rate_hz = ports.settings.rate_hz or media_rate_hz(media)
     return {**asdict(media), "rate_hz": rate_hz, "samples": max(1, sample_count(media.duration_s, rate_hz))}
 
@@ -109,12 +112,14 @@ def _stored_size(source: Source, ports: Ports) -> int:
     return stored.size
 
 
-def _accepted(media: Media, settings: Settings) -> Media:
-    if media.video is None:
+def _accepted(media: Media, settings: Settings, *, is_song: bool) -> Media:
+    if is_song and media.audio is None:
+        raise NoSound
+    if media.video is None and not is_song:
         raise NoPicture
     if media.duration_s > settings.max_duration_s:
         raise TooLong(
-            f"The video lasts {_spoken(media.duration_s)}. Please upload a part of it, "
+            f"The {'song' if is_song else 'video'} lasts {_spoken(media.duration_s)}. Please upload a part of it, "
             f"{_spoken(settings.max_duration_s)} at most."
         )
     return media
@@ -123,13 +128,9 @@ def _accepted(media: Media, settings: Settings) -> Media:
 def teacher_of(options: Mapping[str, float | str], ports: Ports) -> Recording:
     """The video that ``options["teacher"]`` names: by an earlier job's id, or by its own name in the uploads bucket.
 
-    Where a job that is done has its features, these serve again. Raises BadOption without a name, NoTeacher, and
-    what is wrong with the video.
+    Where a job that is done has its features, these serve again. Raises NoTeacher, and what is wrong with the video.
     """
-    name = str(options.get("teacher", ""))
-    if not name:
-        raise BadOption("A comparison needs the option teacher: the id of an earlier job, or the name of a video.")
-    job, source = _named_teacher(name, ports)
+    job, source = _named_teacher(str(options["teacher"]), ports)
     if job and _has_features(job, ports) and job.dancers == options.get("dancers", 1):
         return Recording(job.source, job.media, job.id)
     try:
@@ -178,7 +179,7 @@ def media_rate_hz(media: Media) -> float:
 
 
 def plan_steps(media: Mapping[str, Any], max_shards: int) -> dict[str, dict[str, int]]:
-    """The sound in one step, the poses in as many as are worth their start."""
+    """The sound in one step, the poses in as many as are worth their start: of a song in none."""
     spans = shards(media["samples"], media["rate_hz"], chunk_s=CHUNK_S, max_shards=max_shards)
     poses = {f"{POSE}-{i:02d}": {"start": span.start, "stop": span.stop} for i, span in enumerate(spans)}
     return {AUDIO: {}, **poses}

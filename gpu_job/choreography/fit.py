@@ -27,12 +27,12 @@ from torch import Tensor
 
 from gpu_job.choreography.plan import Slot
 from gpu_job.choreography.suiting import AT_HOME, suits_role, suits_style
-from gpu_job.choreography.wishes import Style, Wishes
 from gpu_job.notice import Notice
 from gpu_job.segmentation.similarity import device
-from shared.library import QUALITIES, Difficulty, Energy, Move, MoveLibrary
+from shared.library import QUALITIES, Difficulty, Energy, Move, MoveLibrary, Style
 from shared.music import EMBEDDING, Music, Role
 from shared.timeline import FloatArray, IntArray
+from shared.wishes import Wishes
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -105,7 +105,7 @@ class Traits:
     ``difficulty`` ``(N,)`` 0 … 2
     ``quality``    ``(N,)`` 0 … 1
     ``label``      ``(N,)`` place in ``labels``
-    ``styles``     ``(3, N)`` 0 … 1 in the order of :class:`~.wishes.Style`
+    ``styles``     ``(3, N)`` 0 … 1 in the order of :class:`~shared.library.Style`
     ``labels``     the categories there are
     """
 

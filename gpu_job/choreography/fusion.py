@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_job.choreography.search import products
+from gpu_job.choreography.nearest import products
 from shared.library import POSE_EMBEDDING, QUALITIES, MoveLibrary
 from shared.music import EMBEDDING
 from shared.timeline import FloatArray, IntArray

@@ -1,84 +1,57 @@
-"""Why a block was chosen, in a sentence made of its factors. Knows what they are called, not how they are found."""
+"""Why a block is where it is, in a sentence for a dancer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from gpu_job.choreography.fit import WEIGHTS, Context, wanted_energy
-from gpu_job.choreography.wishes import Style, Wishes
+from gpu_job.choreography.transitions import NEUTRAL
+from shared.library import MoveLibrary
 from shared.music import Role
 
-LIKENESS = "likeness"
-
-_FOR = 0.7  # a factor from here on speaks for a block
-_AGAINST = 0.35  # and up to here against it
-_MOST_REASONS = 3
-_WEIGHTS = {LIKENESS: 1.0, **WEIGHTS}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a song, and for whom. ``energy`` is what is wanted there, 0 … 1."""
-
-    role: Role
-    tempo_bpm: float
-    energy: float
-    style: Style | None
-
-    @classmethod
-    def of(cls, context: Context, wishes: Wishes, place: int = 0) -> Place:
-        energy = float(wanted_energy(context, wishes)[place])
-        return cls(context.roles[place], float(context.tempo_bpm[place]), energy, wishes.style)
+SOFT = 0.25
+"""A cut of this cost or less is one in which little jumps."""
+_SAYS = {
+    "audio": "its music sounds like this song",
+    "tempo": "it was danced at this tempo",
+    "energy": "its energy is that of {where}",
+    "difficulty": "it is as hard as wished",
+    "style": "it is in the wished style",
+    "role": "it suits {where}",
+    "quality": "both dancers are seen well",
+}
+_TELLING = ("energy", "role", "style", "tempo", "audio", "quality", "difficulty")  # of equal scores the first is told
+_MANY = 2  # scores told
 
 
-def why(factors: Mapping[str, float], label: str, tempo_bpm: float, place: Place) -> str:
-    """What speaks for a block, the weightiest first, and what most against it. Label and tempo are its own."""
-    told = {name: factors[name] for name in _WEIGHTS if name in factors and (name != "style" or place.style)}
-    weighty = sorted(told, key=lambda name: -_WEIGHTS[name] * told[name])
-    reasons = [_for(name, tempo_bpm, place) for name in weighty if told[name] >= _FOR][:_MOST_REASONS]
-    doubts = sorted((name for name in told if told[name] <= _AGAINST), key=lambda n: -_WEIGHTS[n] * (1 - told[n]))
-    but = f", but {_against(doubts[0], tempo_bpm, place)}" if doubts else ""
-    return f"{_named(label)}: {_listed(reasons) or 'nothing better is there'}{but}."
+def why(
+    library: MoveLibrary, before: int | None, block: int, role: Role | None, scores: Mapping[str, float],
+    costs: Mapping[str, float], *, repeats: bool,
+) -> str:  # fmt: skip
+    """``before`` the block before it, ``repeats`` whether the slot repeats an earlier one of its section."""
+    label = library.move_of(block).annotation.label.replace("_", " ")
+    where = f"the {role}" if role else "the song"
+    said = _of_scores(scores, where)
+    follows = _of_what_is_before(library, before, block, costs)
+    again = [f"as in {where} before"] if repeats else []
+    return f"{label[:1].upper()}{label[1:]}: {'; '.join([*again, said, follows])}."
 
 
-def _for(name: str, tempo_bpm: float, place: Place) -> str:
-    return {
-        LIKENESS: "much like the one asked for",
-        "audio": "danced to music that sounds like this",
-        "tempo": f"danced at {tempo_bpm:.0f} BPM where the song has {place.tempo_bpm:.0f}",
-        "energy": f"as {_lively(place.energy)} as it should be here",
-        "difficulty": "as difficult as wished",
-        "style": f"{place.style}, as wished",
-        "role": f"at home in {_section(place.role)}",
-        "quality": "fluent and well seen",
-    }[name]
+def _of_scores(scores: Mapping[str, float], where: str) -> str:
+    """The highest two."""
+    known = sorted((name for name in scores), key=lambda name: (-round(scores[name], 1), _place(name)))
+    told = [f"{_SAYS.get(name, name).format(where=where)} ({scores[name]:.1f})" for name in known[:_MANY]]
+    return " and ".join(told)
 
 
-def _against(name: str, tempo_bpm: float, place: Place) -> str:
-    return {
-        LIKENESS: "not much like the one asked for",
-        "audio": "danced to other music",
-        "tempo": f"{'slowed down' if tempo_bpm > place.tempo_bpm else 'sped up'} from {tempo_bpm:.0f} BPM",
-        "energy": "not of the energy that is wanted here",
-        "difficulty": "easier than wished",
-        "style": f"hardly {place.style}",
-        "role": f"seldom danced in {_section(place.role)}",
-        "quality": "jerky or badly seen",
-    }[name]
+def _place(name: str) -> int:
+    return _TELLING.index(name) if name in _TELLING else len(_TELLING)
 
 
-def _lively(energy: float) -> str:
-    return "calm" if energy < 1 / 3 else "moderate" if energy < 2 / 3 else "lively"
-
-
-def _section(role: Role) -> str:
-    return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
-
-
-def _named(label: str) -> str:
-    return label.replace("_", " ").capitalize()
-
-
-def _listed(reasons: Sequence[str]) -> str:
-    return " and ".join([*([", ".join(reasons[:-1])] if reasons[1:] else []), *reasons[-1:]])
+def _of_what_is_before(library: MoveLibrary, before: int | None, block: int, costs: Mapping[str, float]) -> str:
+    if before is None:
+        return "it opens the dance"
+    if library.is_followed_by(before, block):
+        return "it goes on from the block before without a cut"
+    if costs["transition"] <= SOFT:
+        return "the dancers hardly jump at the cut"
+    return "the cut before it is soft enough" if costs["transition"] < NEUTRAL else "the cut before it is seen"

@@ -6,7 +6,7 @@ Of a large library not all is looked at closely. All factors but the sound are a
 computed for all; sound can add no more than its weight. So from the scores of some it is known which others may
 still come before them, and only of these the embeddings are read: the answer is that of judging all. Blocks like
 one are looked for among the :data:`ALIKE` nearest that an index finds, and judged exactly among these: what is not
-among the thousand most alike is not meant by "like". Up to :data:`~.search.FEW` blocks all are judged in either case.
+among the thousand most alike is not meant by "like". Up to :data:`~.nearest.FEW` blocks all are judged in either case.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from gpu_job.choreography.fit import (
     wanted_energy,
 )
 from gpu_job.choreography.fusion import Fusion
-from gpu_job.choreography.reasons import LIKENESS, Place, why
-from gpu_job.choreography.search import FEW, Index, index_for, top
+from gpu_job.choreography.nearest import FEW, Index, index_for, top
 from gpu_job.choreography.suiting import suits_role
-from gpu_job.choreography.wishes import Wishes
+from gpu_job.choreography.wording import LIKENESS, Place, why
 from shared.library import Difficulty, MoveLibrary
 from shared.timeline import FloatArray, IntArray
+from shared.wishes import Wishes
 
 ALIKE = 1000
 """Blocks."""

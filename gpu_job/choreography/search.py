@@ -1,253 +1,211 @@
-"""The nearest of many vectors, behind one interface: exactly up to a million, by a graph beyond.
+"""The best choice of a puzzle, or a good one and how much better another could be at most.
 
-:class:`ExactIndex` reads a sketch of every vector in place of the vector: its coordinates in the main directions of
-the data, a byte each. What the sketch leaves out is bounded (Cauchy and Schwarz), so from it follows for every
-vector the most that its similarity can be:
+Two methods, led by :mod:`~gpu_job.choreography.bounds`:
 
-    x·q ≤ x̂·q̂ + ‖x̂‖ ‖Pq - q̂‖ + ‖Px - x̂‖ ‖Pq‖ + ‖x - PᵀPx‖ ‖q - PᵀPq‖
+*   *Search.* Figure by figure, keeping the ``width`` beginnings whose value, with the bound of what may follow, is
+    highest. Beginnings whose bound is below a choice already known are dropped; where no other had to be, the
+    choice is the best there is.
+*   *Polish.* Each figure is given its best block while all others stay, until none is left to better.
 
-with P the projection, x̂ and q̂ the rounded coordinates. Only those for which this reaches the k-th best similarity
-found so far are looked at themselves. The answer is that of comparing all, up to the rounding of single precision.
-How many directions there are is read off the data: where it has no main directions the sketch has all of them, and
-is a quarter of the vectors yet. This module knows neither moves nor songs.
+Where blocks are many, the search looks at those of the highest bounds only. Where it has dropped beginnings or blocks
+for room, ``bound`` says what they could have been worth. Nothing is drawn by chance.
 
-Only what reads all sketches is given to threads. Threads wait for one another at the end of each operation, 4 ms and
-more where others use the machine, and longer where NumPy's and torch's take turns: everything small is done by one.
+Tried and not kept: as many beginnings for every last block (worse, three times the time), polishing pairs of figures
+(a fifth more time, nothing gained), a second search without charges (twice the time, 0.2 % of the value).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from shared.errors import MissingTool
+from gpu_job.choreography.bounds import Chain, Charged, Charges, low_charges
+from gpu_job.choreography.puzzle import Puzzle
 from shared.timeline import FloatArray, IntArray
 
-MOST_EXACT = 1_000_000
-"""Vectors: beyond, a look at every sketch takes longer than 25 ms."""
-FEW = 20_000
-"""Up to so many all are compared: that takes 2 ms."""
+_OFFENCE = 1e4  # more than any choice is worth: first as few offences as can be
+_MOST_EXTENSIONS = 8192  # looked at in one step of the search, where the width would look at fewer
+_TINY = 1e-5  # by which sums in single precision differ
 
-_SAMPLE = 20_000  # vectors that are asked for the main directions
-_STEP = 64  # directions: what a vector instruction reads at a time
-_ENOUGH = 0.98  # of the mean square length: the rest loosens the bound by about 0.02
-_LIMIT = 127
-_ROWS = 65_536  # × 512 × 4 B = 134 MB at a time while building
-_FIRST = 1024  # vectors with the highest bounds, looked at to learn what has to be surpassed
-_MANY = 0.1  # of all: looking at these one by one takes longer than at all in a row
-_ROUNDING = 1e-5  # of single precision, in the bound itself
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """``width`` beginnings kept; ``candidates`` blocks looked at for a figure; ``steps`` in which charges are found."""
+
+    width: int = 384
+    candidates: int = 64
+    steps: int = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
-    """The nearest first; of two that are equally near the lower id first.
+class Solution:
+    """``choice`` ``(V,)`` a block for each figure; no choice with as few offences has a value above ``bound``."""
 
-    ``ids``          ``(k,)``, or ``(Q, k)`` of several queries: rows of the vectors that the index was made of
-    ``similarities`` of the same shape: inner products, of unit vectors -1 … 1
-    """
-
-    ids: IntArray
-    similarities: FloatArray
-
-
-class Index(Protocol):
-    """Finds by inner product."""
-
-    def __len__(self) -> int: ...
-
-    def nearest(self, query: FloatArray, k: int) -> Neighbours:
-        """``query`` ``(D,)`` or ``(Q, D)``. Fewer than ``k`` where there are not so many vectors.
-
-        Raises ValueError where ``k`` is less than 1 or the dimension is another.
-        """
-        ...
-
-
-def index_for(vectors: FloatArray) -> Index:
-    """The index that suits so many vectors."""
-    return ExactIndex(vectors) if len(vectors) <= MOST_EXACT else GraphIndex(vectors)
-
-
-class ExactIndex:
-    """Over ``vectors`` ``(N, D)`` in single or half precision, which it keeps; "exact" is meant of these."""
-
-    def __init__(self, vectors: FloatArray, *, few: int = FEW) -> None:
-        self._vectors = vectors
-        self._sketch = sketched(vectors) if len(vectors) > few else None
-
-    def __len__(self) -> int:
-        return len(self._vectors)
+    choice: IntArray
+    value: float
+    offences: float
+    bound: float
 
     @property
-    def directions(self) -> int:
-        """How many a sketch has; 0 where there is none."""
-        return 0 if self._sketch is None else self._sketch.codes.shape[1]
-
-    def nearest(self, query: FloatArray, k: int) -> Neighbours:
-        return _for_each(query, k, self._vectors.shape, self._nearest)
-
-    def looked_at(self, query: FloatArray, k: int) -> int:
-        """How many of the vectors themselves a search has to look at."""
-        return len(self._vectors) if self._sketch is None else len(self._candidates(self._sketch, query, k))
-
-    def _nearest(self, query: FloatArray, k: int) -> Neighbours:
-        if self._sketch is None:
-            return top(self._all_similarities(query), k)
-        candidates = self._candidates(self._sketch, query, k)
-        if len(candidates) > _MANY * len(self):
-            return top(self._all_similarities(query), k)
-        found = top(self._similarities(candidates, query), k)
-        return Neighbours(candidates[found.ids], found.similarities)
-
-    def _candidates(self, sketch: Sketch, query: FloatArray, k: int) -> IntArray:
-        """All that may be among the nearest ``k``, in order."""
-        highest = sketch.highest(query)
-        first = min(len(self), max(_FIRST, 2 * k))
-        likely = np.argpartition(highest, len(highest) - first)[-first:]
-        kth = np.partition(self._similarities(likely, query), first - k)[first - k]
-        return np.flatnonzero(highest >= kth)
-
-    def _similarities(self, ids: IntArray, query: FloatArray) -> FloatArray:
-        return products(self._vectors[ids], query)
-
-    def _all_similarities(self, query: FloatArray) -> FloatArray:
-        parts = torch.from_numpy(self._vectors).split(_ROWS)
-        return torch.cat([torch.mv(part.float(), torch.from_numpy(query)) for part in parts]).numpy()
-
-
-def products(rows: FloatArray, query: FloatArray) -> FloatArray:
-    """``(N, D)`` by ``(D,)``, on one thread."""
-    return np.einsum("nd,d->n", rows.astype(np.float32, copy=False), query)
-
-
-class GraphIndex:
-    """Over a graph of near neighbours (Malkov and Yashunin, 2018), by usearch. Nearly all of the nearest are found.
-
-    Raises MissingTool where usearch, the extra ``index``, is not installed.
-    """
-
-    # Found on 50,000 structured vectors: recall and time are printed by tests.benchmarks.recommendation.
-    CONNECTIVITY, EFFORT_BUILDING, EFFORT_SEARCHING = 32, 256, 256
-
-    def __init__(self, vectors: FloatArray) -> None:
-        try:
-            from usearch.index import Index as Graph
-        except ImportError as error:
-            raise MissingTool("more than a million vectors need usearch: pip install 'dancebits[index]'") from error
-        self._shape = vectors.shape
-        self._graph = Graph(
-            ndim=vectors.shape[1], metric="ip", dtype="f16", connectivity=self.CONNECTIVITY,
-            expansion_add=self.EFFORT_BUILDING, expansion_search=self.EFFORT_SEARCHING,
-        )  # fmt: skip
-        self._graph.add(np.arange(len(vectors)), vectors)
-
-    def __len__(self) -> int:
-        return self._shape[0]
-
-    def nearest(self, query: FloatArray, k: int) -> Neighbours:
-        return _for_each(query, k, self._shape, self._nearest)
-
-    def _nearest(self, query: FloatArray, k: int) -> Neighbours:
-        found = self._graph.search(query, k)
-        ids, similarities = np.asarray(found.keys, np.int64), 1 - np.asarray(found.distances, np.float32)
-        order = np.lexsort((ids, -similarities))
-        return Neighbours(ids[order], similarities[order])
+    def rank(self) -> float:
+        return self.value - _OFFENCE * self.offences
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sketch:
-    """``N`` vectors in ``m`` of their ``D`` directions, a byte each.
+class _Outlook:
+    """What a search goes by.
 
-    ``basis``    ``(m, D)`` orthonormal rows
-    ``codes``    ``(N, m)`` int8
-    ``step``     what a code of 1 stands for
-    ``rounding`` ``(N,)`` how far the codes are from the projected vector
-    ``rest``     ``(N,)`` how far the projected vector is from the vector
-    ``reach``    the longest that the codes stand for
+    ``ahead`` ``(V, K)`` what may follow is worth at most
+    ``rest``  what a choice is worth at most that is not made of the chain's candidates
     """
 
-    basis: FloatArray
-    codes: Tensor
-    step: float
-    rounding: FloatArray
-    rest: FloatArray
-    reach: float
-
-    def highest(self, query: FloatArray) -> FloatArray:
-        """``(N,)`` the most that each inner product with ``query`` ``(D,)`` can be."""
-        projected = products(self.basis, query)
-        step = max(float(np.abs(projected).max()), 1e-12) / _LIMIT
-        codes = np.round(projected / step)
-        off = float(np.linalg.norm(projected - codes * step))
-        rest = float(np.linalg.norm(query - products(self.basis.T, projected)))
-        highest = _products(self.codes, codes).astype(np.float32)
-        highest *= np.float32(self.step * step)
-        highest += self.rounding * np.float32(np.linalg.norm(projected))
-        highest += self.rest * np.float32(rest)
-        highest += np.float32(self.reach * off + _ROUNDING)
-        return highest
+    chain: Chain
+    charges: Charges
+    charged: Charged
+    ahead: FloatArray
+    rest: float
 
 
-def _products(codes: Tensor, column: FloatArray) -> IntArray:
-    """``(N,)`` in whole numbers: a quarter of the memory to read, and four products at once."""
-    return torch.ops.aten._int_mm(codes, torch.from_numpy(column.astype(np.int8))[:, None])[:, 0].numpy()  # noqa: SLF001
+def solve(puzzle: Puzzle, effort: Effort | None = None) -> Solution:
+    """The best choice that the effort finds: never worse than the :func:`greedy` one.
+
+    Raises ValueError where a figure has no block that may be danced.
+    """
+    if not np.isfinite(puzzle.worth).any(axis=1).all():
+        raise ValueError("a figure without a block")
+    effort = effort or Effort()
+    known = _polished(puzzle, greedy(puzzle))
+    found = _searched(puzzle, _outlook(puzzle, known, effort), known, effort.width)
+    best = max(found, _polished(puzzle, found.choice), key=lambda solution: solution.rank)
+    return replace(best, bound=max(best.value, found.bound))
 
 
-def sketched(vectors: FloatArray) -> Sketch:
-    """The sketch of ``(N, D)``, N ≥ 1."""
-    rows = torch.from_numpy(vectors)
-    sample = rows[:: max(1, len(rows) // _SAMPLE)].float()
-    basis = _main_directions(sample)
-    step = max(float((sample @ basis.T).abs().max()), 1e-12) / _LIMIT
-    parts = [_coded(part.float(), basis, step) for part in rows.split(_ROWS)]
-    codes, rounding, rest, length = (torch.cat(each) for each in zip(*parts, strict=True))
-    return Sketch(basis.numpy(), codes, step, rounding.numpy(), rest.numpy(), float(length.max()))
+def greedy(puzzle: Puzzle) -> IntArray:
+    """``(V,)`` from the first figure on, always the block that is best beside those already chosen."""
+    chosen = np.zeros(puzzle.figures, dtype=np.int64)
+    for v in range(puzzle.figures):
+        chosen[v] = _scores(puzzle, chosen, v, upto=v).argmax()
+    return chosen
 
 
-def _main_directions(sample: Tensor) -> Tensor:
-    """``(m, D)`` that hold nearly all of the lengths, turned among themselves so that each holds as much."""
-    shares, directions = torch.linalg.eigh((sample.T @ sample).double())
-    kept = shares.flip(0).clamp(min=0).cumsum(0)
-    enough = int(torch.searchsorted(kept, _ENOUGH * kept[-1])) + 1
-    many = min(-(-enough // _STEP) * _STEP, len(shares))
-    drawn = torch.randn(many, many, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    return (torch.linalg.qr(drawn).Q @ directions.flip(1)[:, :many].T).float()
+def _scores(puzzle: Puzzle, choice: IntArray, v: int, upto: int) -> FloatArray:
+    """``(N,)`` what each block is worth as the figure ``v`` beside those before ``upto``, offences charged."""
+    score = puzzle.worth[v].copy()
+    for link in puzzle.links:
+        if link.first == v and link.then < upto:
+            score -= link.times * puzzle.transition[:, choice[link.then]]
+        elif link.then == v and link.first < upto:
+            score -= link.times * puzzle.transition[choice[link.first]]
+    costs = (puzzle.again[v] + _OFFENCE * puzzle.apart[v])[:upto]
+    taken = np.bincount(puzzle.material[choice[:upto]], weights=costs, minlength=puzzle.materials)
+    return score - taken[puzzle.material]
 
 
-def _coded(vectors: Tensor, basis: Tensor, step: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Codes, rounding, rest and length of some vectors."""
-    projected = vectors @ basis.T
-    codes = (projected / step).round().clamp(-_LIMIT, _LIMIT)
-    rest = (vectors - projected @ basis).norm(dim=1)
-    rounding = (projected - codes * step).norm(dim=1)
-    return codes.to(torch.int8), rounding, rest, codes.norm(dim=1) * step
+def _polished(puzzle: Puzzle, choice: IntArray) -> Solution:
+    choice, before = choice.copy(), None
+    while before is None or not np.array_equal(before, choice):
+        before = choice.copy()
+        for v in range(puzzle.figures):
+            scores = _scores(puzzle, choice, v, upto=puzzle.figures)
+            if scores.max() > scores[choice[v]] + _TINY:
+                choice[v] = scores.argmax()
+    return _solution(puzzle, choice)
 
 
-def top(values: FloatArray, k: int) -> Neighbours:
-    """The ``k`` highest of ``(N,)``, k ≤ N."""
-    kth = np.partition(values, len(values) - k)[len(values) - k]
-    above, equal = np.flatnonzero(values > kth), np.flatnonzero(values == kth)
-    ids = np.concatenate([above, equal[: k - len(above)]])
-    ids = ids[np.lexsort((ids, -values[ids]))]
-    return Neighbours(ids, values[ids])
+def _solution(puzzle: Puzzle, choice: IntArray) -> Solution:
+    return Solution(choice, float(puzzle.values(choice[None])[0]), float(puzzle.offences(choice[None])[0]), np.inf)
 
 
-def _for_each(
-    query: FloatArray, k: int, shape: tuple[int, ...], nearest: Callable[[FloatArray, int], Neighbours]
-) -> Neighbours:
-    """One query, or each of several; never more than there are vectors."""
-    many, dimension = shape
-    if k < 1 or query.shape[-1:] != (dimension,):
-        raise ValueError(f"{k} nearest of a query {query.shape} among vectors {shape}")
-    queries = np.atleast_2d(query).astype(np.float32, copy=False)
-    k = min(k, many)
-    found = [nearest(each, k) for each in queries] if k else []
-    ids, similarities = np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
-    for i, each in enumerate(found):
-        ids[i], similarities[i] = each.ids, each.similarities
-    return Neighbours(ids, similarities) if query.ndim == 2 else Neighbours(ids[0], similarities[0])
+def _outlook(puzzle: Puzzle, known: Solution, effort: Effort) -> _Outlook:
+    """Charges are found on the blocks that look likeliest without them, the candidates by the charges."""
+    every = Chain.every(puzzle)
+    if puzzle.worth.shape[1] <= effort.candidates:
+        return _looked(puzzle, every, _charges(puzzle, every, known, effort), -np.inf)
+    likely = every.of(_likeliest(every.marginals(every.charged(puzzle, Charges.none(puzzle)).all), effort))
+    charges = _charges(puzzle, likely, known, effort)
+    marginals = every.marginals(every.charged(puzzle, charges).all)
+    chain = every.of(_likeliest(marginals, effort))
+    np.put_along_axis(marginals, chain.blocks, -np.inf, axis=1)
+    return _looked(puzzle, chain, charges, float(marginals.max()) + charges.paid)
+
+
+def _charges(puzzle: Puzzle, chain: Chain, known: Solution, effort: Effort) -> Charges:
+    """None where the rules cannot be kept: then no charge is too high."""
+    return Charges.none(puzzle) if known.offences > 0 else low_charges(puzzle, chain, known.value, effort.steps)
+
+
+def _looked(puzzle: Puzzle, chain: Chain, charges: Charges, rest: float) -> _Outlook:
+    charged = chain.charged(puzzle, charges)
+    return _Outlook(chain, charges, charged, chain.ahead(charged.all), rest)
+
+
+def _likeliest(marginals: FloatArray, effort: Effort) -> IntArray:
+    """``(V, K)`` for each figure the blocks of the highest bounds, in their own order."""
+    highest = np.argpartition(-marginals, effort.candidates - 1, axis=1)[:, : effort.candidates]
+    return np.sort(highest, axis=1)
+
+
+def _searched(puzzle: Puzzle, outlook: _Outlook, known: Solution, width: int) -> Solution:
+    """The best of the choices that a search of so many beginnings comes to, and the one already known."""
+    paid, many = outlook.charges.paid, outlook.chain.worth.shape[1]
+    floor, dropped, width = known.rank - paid + _TINY, -np.inf, max(width, _MOST_EXTENSIONS // many)
+    begun, gained = np.zeros((1, 0), dtype=np.int64), np.zeros(1)
+    for v in range(puzzle.figures):
+        extended = gained[:, None] + outlook.charged.own[v] - _costs(puzzle, outlook, begun, v)
+        bounds = (extended + outlook.ahead[v]).ravel()
+        kept, left_out = _kept(bounds, floor, width)
+        dropped = max(dropped, left_out)
+        row, column = np.divmod(kept, many)
+        begun, gained = np.column_stack([begun[row], outlook.chain.blocks[v, column]]), extended.ravel()[kept]
+    return _bounded(_best(puzzle, begun, known), dropped + paid, outlook)
+
+
+def _kept(bounds: FloatArray, floor: float, width: int) -> tuple[IntArray, float]:
+    """Which are kept, in their order, and the highest bound of those that there was no room for."""
+    kept = np.flatnonzero(bounds > floor)
+    if len(kept) <= width:
+        return kept, -np.inf
+    order = np.argpartition(-bounds[kept], width)
+    return np.sort(kept[order[:width]]), float(bounds[kept[order[width]]])
+
+
+def _best(puzzle: Puzzle, choices: IntArray, known: Solution) -> Solution:
+    if not len(choices):
+        return known
+    best = (puzzle.values(choices) - _OFFENCE * puzzle.offences(choices)).argmax()
+    return max(known, _solution(puzzle, choices[best]), key=lambda solution: solution.rank)
+
+
+def _bounded(best: Solution, dropped: float, outlook: _Outlook) -> Solution:
+    """``dropped`` bounds the rank of choices that the search had no room for."""
+    charged, paid = outlook.charged.all[0] + outlook.ahead[0], outlook.charges.paid
+    searched = min(dropped + _OFFENCE * best.offences, float(charged.max()) + paid)
+    return replace(best, bound=max(best.value, searched, outlook.rest))
+
+
+def _costs(puzzle: Puzzle, outlook: _Outlook, begun: IntArray, v: int) -> FloatArray:
+    """``(C, K)`` what each candidate for the figure ``v`` costs after each beginning ``(C, v)``, offences included.
+
+    Of a link out of the chain the beginning has paid its share before.
+    """
+    blocks = outlook.chain.blocks[v]
+    costs = _of_repetition(puzzle, begun, blocks, v)
+    for link in puzzle.links:
+        if link.later == v:
+            partner = begun[:, link.earlier, None]
+            ends = (partner, blocks) if link.then == v else (blocks, partner)
+            costs += link.times * puzzle.transition[ends]
+    for link, shares in zip(outlook.chain.links, outlook.charges.shares, strict=True):
+        if link.later == v:
+            costs -= shares[begun[:, link.earlier], None]
+    return costs
+
+
+def _of_repetition(puzzle: Puzzle, begun: IntArray, blocks: IntArray, v: int) -> FloatArray:
+    """The same, of the figures whose material it shares."""
+    many, materials = len(begun), puzzle.materials
+    cells = np.arange(many)[:, None] * materials + puzzle.material[begun]
+    each = (puzzle.again[v] + _OFFENCE * puzzle.apart[v])[:v]
+    table = np.bincount(cells.ravel(), np.tile(each, many), many * materials)
+    return np.asarray(table, np.float64).reshape(many, materials)[:, puzzle.material[blocks]]

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.errors import BadOption, DanceBitsError, MissingTool
+from shared.errors import BadOption, DanceBitsError, MissingTool, NotFound
 from shared.job import Kind
 
 LEAST_SECONDS, MOST_SECONDS = 2, 900
 """Of a sample: a bar at any tempo; and what the service takes."""
-WISHES = frozenset({"min_probability", "min_counts", "teacher", "dancers"})
+WISHES = frozenset({
+    "min_probability", "min_counts", "teacher", "dancers", "difficulty", "energy", "style", "seed", "alternatives",
+    "quality", "clip_id", "label", "tempo_bpm", "styles",
+})  # fmt: skip
 """Arguments that become options of a job."""
 
 
@@ -41,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     _demo_command(commands.add_parser("demo", help="draw a dancer, run the chain on it, compare with the truth"))
     _segment_command(commands.add_parser("segment", help="cut a video into its moves, in this process"))
     _compare_command(commands.add_parser("compare", help="hold a student's dance against a teacher's, in this process"))
+    _choreograph_command(commands.add_parser("choreograph", help="make a choreography for a song, in this process"))
+    _library_command(commands.add_parser("library", help="build a move library from annotated clips"))
     _up_command(commands.add_parser("up", help="run the whole system on this machine, on emulators"))
     _upload_command(commands.add_parser("upload", help="upload a video to the running system"))
     _watch_command(commands.add_parser("watch", help="watch a job of the running system until it is settled"))
@@ -73,13 +78,53 @@ def _compare_command(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_compare, extra="oneshot")
 
 
+def _choreograph_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("song", help="a file, or s3://bucket/name")
+    parser.add_argument("--library", type=Path, required=True, metavar="LIB", help="what `library build` made")
+    parser.add_argument(
+        "--out", type=Path, default=Path("dancebits-choreography"), help="folder for the result (%(default)s)"
+    )
+    _add_wishes(parser)
+    parser.set_defaults(run=_choreograph, extra="oneshot")
+
+
+def _library_command(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="analyse clips that are new or changed, and report on all")
+    build.add_argument("clips", type=Path, help="the folder of the clips")
+    build.add_argument("--annotations", type=Path, required=True, metavar="FILE", help="what is danced in them, JSON")
+    build.add_argument("--out", type=Path, required=True, metavar="LIB", help="folder for the library")
+    build.add_argument("--anew", action="store_true", help="analyse unchanged clips, too")
+    build.set_defaults(run=_build, extra="oneshot")
+
+
+def _add_wishes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--difficulty", metavar="D", help="beginner, intermediate or advanced (usually)")
+    parser.add_argument("--energy", metavar="E", help="low, medium, high, or auto (usually): as the song's")
+    parser.add_argument("--style", metavar="S", help="traditional, modern or sensual; usually any")
+    parser.add_argument("--seed", metavar="N", help="another whole number is another, equally good choreography")
+    parser.add_argument("--alternatives", metavar="M", help="1 to 5 different plans; the first becomes the video")
+    parser.add_argument("--quality", metavar="Q", help="fast (usually), balanced or high_quality")
+
+
+def _add_annotation(parser: argparse.ArgumentParser) -> None:
+    """Of a clip for the library; its difficulty and energy are those of the wishes."""
+    parser.add_argument("--clip-id", metavar="ID", help="of a clip for the library: its id there")
+    parser.add_argument("--label", metavar="L", help="of a clip for the library: the category of its move")
+    parser.add_argument("--tempo-bpm", metavar="BPM", help="of a clip for the library: its tempo, where known")
+    parser.add_argument("--styles", metavar="S,S", help="of a clip for the library: what it suits")
+
+
 def _up_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="where it keeps its state (%(default)s)")
     parser.set_defaults(run=_up, extra="local")
 
 
 def _upload_command(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="the video")
+    parser.add_argument("file", type=Path, help="the video or the song")
+    parser.add_argument(
+        "--kind", choices=[*Kind], help="what is wanted of it: usually segment, or compare where there is a teacher"
+    )
     parser.add_argument("--owner", default="me", help="whose job it is (%(default)s)")
     parser.add_argument("--watch", action="store_true", help="then watch the job")
     parser.add_argument(
@@ -88,6 +133,8 @@ def _upload_command(parser: argparse.ArgumentParser) -> None:
     _add_dancers(parser)
     parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="that of `dancebits up` (%(default)s)")
     _add_options(parser)
+    _add_wishes(parser)
+    _add_annotation(parser)
     parser.set_defaults(run=_upload, extra="local")
 
 
@@ -159,8 +206,29 @@ def _compare(chosen: argparse.Namespace) -> int:
     options = _options(chosen, Kind.COMPARE)
     student, teacher = oneshot.clip_at(chosen.student), oneshot.clip_at(chosen.model)
     with ended_by_signals(), show.progress() as watch:
-        job = oneshot.run(student, chosen.out, options, os.environ, watch, teacher)
+        job = oneshot.run(student, chosen.out, options, os.environ, watch, kind=Kind.COMPARE, teacher=teacher)
     return show.outcome(job, chosen.out)
+
+
+def _choreograph(chosen: argparse.Namespace) -> int:
+    from infra.local import oneshot, show
+    from infra.local.processes import ended_by_signals
+
+    options = _options(chosen, Kind.CHOREOGRAPH)
+    song = oneshot.clip_at(chosen.song)
+    if not chosen.library.is_dir():
+        raise NotFound(f"There is no library {chosen.library}: `dancebits library build` makes one.")
+    with ended_by_signals(), show.progress("Opening the song") as watch:
+        job = oneshot.run(song, chosen.out, options, os.environ, watch, kind=Kind.CHOREOGRAPH, library=chosen.library)
+    return show.outcome(job, chosen.out)
+
+
+def _build(chosen: argparse.Namespace) -> int:
+    from infra.local import library
+    from infra.local.processes import ended_by_signals
+
+    with ended_by_signals():
+        return library.build(chosen.clips, chosen.annotations, chosen.out, os.environ, anew=chosen.anew)
 
 
 def _up(chosen: argparse.Namespace) -> int:
@@ -172,7 +240,7 @@ def _up(chosen: argparse.Namespace) -> int:
 def _upload(chosen: argparse.Namespace) -> int:
     from infra.local import client
 
-    kind = Kind.COMPARE if chosen.teacher else Kind.SEGMENT
+    kind = Kind(chosen.kind) if chosen.kind else Kind.COMPARE if chosen.teacher else Kind.SEGMENT
     job_id = client.upload(chosen.file, chosen.owner, kind, _options(chosen, kind), chosen.state)
     print(job_id)
     return client.watch(job_id, chosen.state, is_new=True) if chosen.watch else 0

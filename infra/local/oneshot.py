@@ -30,7 +30,10 @@ HANDLERS: Mapping[Topic, Callable[[Message, Ports], None]] = {
     Topic.FEATURES: dispatch,
 }
 
-OUR_FILES = ("result.json", "curves.npz", "timeline.png", "report.html", "overlay.mp4", "overlay_follow.mp4")
+OUR_FILES = (
+    "result.json", "curves.npz", "timeline.png", "report.html", "overlay.mp4", "overlay_follow.mp4",
+    "plan.json", "choreography.mp4", "thumbnail.jpg",
+)  # fmt: skip
 OUR_FOLDERS: Mapping[str, re.Pattern[str]] = {
     "moves": re.compile(r"\d{2,}_[A-Za-z0-9-]+\.mp4"),
     "moments": re.compile(r"[a-z]+_\d+\.png"),
@@ -42,6 +45,7 @@ SETTINGS: Mapping[str, str] = {
     "DANCEBITS_UPLOADS_BUCKET": "uploads",
     "DANCEBITS_FEATURES_BUCKET": "features",
     "DANCEBITS_RESULTS_BUCKET": "results",
+    "DANCEBITS_LIBRARY_BUCKET": "library",
 }
 """Names for what has no name outside this process; the environment may set everything else."""
 
@@ -87,19 +91,23 @@ def run(
     options: Mapping[str, str],
     environment: Mapping[str, str],
     watch: Callable[[Job], object],
+    *,
+    kind: Kind = Kind.SEGMENT,
     teacher: Clip | None = None,
+    library: Path | None = None,
 ) -> Job:
-    """Take one clip through the chain; the settled job. Its results are files in ``out``, in place of those of
-    an earlier run; a job that fails leaves these alone.
+    """Take one clip or song through the chain; the settled job. Its results are files in ``out``, in place of those
+    of an earlier run; a job that fails leaves these alone.
 
-    ``watch`` is called with every state of the job, from another thread. With a ``teacher`` the clip is compared.
+    ``watch`` is called with every state of the job, from another thread. A comparison is with the ``teacher``, a
+    choreography of the moves in the ``library``, a folder.
     """
     settings = settings_of(environment)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out, prefix=".working-") as folder:
-        ports = memory_ports(settings, folders={settings.results_bucket: Path(folder)})
-        job = work(clip, options, ports, watch, teacher)
+        folders = {settings.results_bucket: Path(folder)} | ({settings.library_bucket: library} if library else {})
+        job = work(clip, options, memory_ports(settings, folders=folders), watch, kind=kind, teacher=teacher)
         if job.state is State.DONE:
             _clear(out)
             _keep(Path(folder) / results_name(job, ""), out)
@@ -118,13 +126,14 @@ def work(
     options: Mapping[str, str],
     ports: MemoryPorts,
     watch: Callable[[Job], object],
+    *,
+    kind: Kind = Kind.SEGMENT,
     teacher: Clip | None = None,
 ) -> Job:
     """Take one clip through the chain; the settled job, whose features and results are in the ports' buckets."""
-    folder = FOLDER_OF[Kind.COMPARE if teacher else Kind.SEGMENT]
     if teacher:
         options = {**options, "teacher": _mounted(teacher, LENT, ports).name}
-    upload = UploadFinalized(_mounted(clip, folder, ports), options)
+    upload = UploadFinalized(_mounted(clip, FOLDER_OF[kind], ports), options)
     with _watched(ports, upload.job_id, watch):
         ports.bus.publish(upload)
         _deliver_all(ports)

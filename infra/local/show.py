@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gpu_job.comparison.findings import Limb
 from gpu_job.comparison.wording import early_or_late_ms
+from infra.local.outcome import Outcome
 from shared.job import Job, Kind, State
+from shared.library import QUALITIES
 
 console = Console()
 
@@ -105,19 +108,73 @@ def _late(lateness: Mapping[str, float] | None) -> str:
     return "–" if lateness is None else early_or_late_ms(lateness["ms"])
 
 
+def choreography_table(result: Mapping[str, Any]) -> Table:
+    """The dance, block by block."""
+    plan, song = result["plan"], result["song"]
+    title = f"{len(plan)} blocks on {song['tempo_bpm']:.1f} BPM"
+    table = Table("at", "counts", "section", "move", "speed", "why", title=title)
+    for block in plan:
+        speed = "" if block["ratio"] is None else f"{1 / block['ratio']:.0%}"
+        table.add_row(
+            f"{block['start_s']:.2f} s", str(block["counts"]), block["section"], block["label"], speed, block["why"]
+        )
+    return table
+
+
+def move_table(result: Mapping[str, Any]) -> Table:
+    """One move of the library and its eights."""
+    title = f"{result['clip_id']}: {result['label']}, {result['tempo_bpm']:.1f} BPM"
+    table = Table("eight", "from", "to", *QUALITIES, title=title)
+    for number, block in enumerate(result["blocks"], 1):
+        times = f"{block['start_s']:.2f} s", f"{block['end_s']:.2f} s"
+        table.add_row(str(number), *times, *(f"{block['qualities'][name]:.0%}" for name in QUALITIES))
+    return table
+
+
 TABLES: Mapping[Kind, Callable[[Mapping[str, Any]], Iterable[Table]]] = {
     Kind.SEGMENT: lambda result: [moves_table(result["moves"])],
     Kind.COMPARE: comparison_tables,
+    Kind.CHOREOGRAPH: lambda result: [choreography_table(result)],
+    Kind.LIBRARY: lambda result: [move_table(result)],
 }
 FOLDERS: Mapping[Kind, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
     Kind.SEGMENT: ("moves/", lambda result: any(move["clip"] for move in result["moves"])),
     Kind.COMPARE: ("moments/", lambda result: any(dancer["worst"] for dancer in result["dancers"])),
 }
+"""The folder that a kind of job leaves beside its files, and whether it did."""
 
 
 def files(job: Job) -> str:
     """What a finished job left, by name; what to look at first comes first."""
     names = [name.rpartition("/")[2] for key, name in job.result["objects"].items() if key != "folder"]
-    folder, is_there = FOLDERS[job.kind]
+    folder, is_there = FOLDERS.get(job.kind, ("", lambda _: False))
     first = sorted(names, key=lambda name: (not name.endswith((".html", ".png", ".mp4")), name))
     return ", ".join([*first, *([folder] if is_there(job.result) else [])])
+
+
+@contextmanager
+def counting(what: str, many: int) -> Generator[Callable[[str, Callable[[], Any]], Any]]:
+    """A bar over ``many`` pieces of work; what it yields does one by name, and returns what that returns."""
+    columns = TextColumn("{task.description:48}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(what, total=many)
+
+        def done(name: str, work: Callable[[], Any]) -> Any:
+            bars.update(task, description=f"{what}: {name}")
+            answer = work()
+            bars.advance(task)
+            return answer
+
+        yield done
+
+
+def library(outcomes: Sequence[Outcome], moves: int, blocks: int, others: Sequence[str]) -> None:
+    """What a build of the library came to: every clip of which there is something to say, by name."""
+    states = Counter(outcome.state for outcome in outcomes)
+    for outcome in outcomes:
+        for finding in outcome.findings:
+            say(f"{escape(outcome.clip_id)}: [yellow]{finding.code}[/yellow]: {escape(finding.message)}")
+    for clip_id in others:
+        say(f"{escape(clip_id)}: it is in the library, but not in the annotations.")
+    counted = ", ".join(f"{many} {state}" for state, many in states.items())
+    say(f"{moves} moves, {blocks} blocks of eight counts ({len(outcomes)} clips: {counted})")

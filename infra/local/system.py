@@ -44,6 +44,7 @@ LOCAL_SETTINGS = Settings(
     uploads_bucket=f"{_PROJECT}-uploads",
     features_bucket=f"{_PROJECT}-features",
     results_bucket=f"{_PROJECT}-results",
+    library_bucket=f"{_PROJECT}-library",
     max_executions=1,  # one process of the GPU job keeps the cores of a small machine busy
 )
 

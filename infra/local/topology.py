@@ -82,7 +82,7 @@ def create_buckets(host: str, settings: Settings) -> None:
     """The uploads bucket tells the uploads topic of every object that is complete."""
     options = {"api_endpoint": f"http://{host}"}
     client = storage.Client(settings.project, AnonymousCredentials(), client_options=options)
-    for name in (settings.uploads_bucket, settings.features_bucket, settings.results_bucket):
+    for name in (settings.uploads_bucket, settings.features_bucket, settings.results_bucket, settings.library_bucket):
         client.create_bucket(name)
     uploads = client.bucket(settings.uploads_bucket)
     uploads.notification(

@@ -61,6 +61,11 @@ class CloudBlobStore:
             except exceptions.NotFound as error:
                 raise _not_found(bucket, name) from error
 
+    def names(self, bucket: str, prefix: str = "") -> list[str]:
+        with translated("Cloud Storage"):
+            found = self._client.list_blobs(bucket, prefix=prefix, fields="items(name),nextPageToken")
+            return sorted(blob.name for blob in found)
+
     def create(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> bool:
         blob = self._client.bucket(bucket).blob(name, chunk_size=UPLOAD_CHUNK_BYTES)
         condition = {"content_type": content_type, "if_generation_match": 0, "checksum": "crc32c"}

@@ -10,22 +10,29 @@ dancing, jobs or buckets.
 from shared.media.clips import Scissors, cut
 from shared.media.container import Source
 from shared.media.films import Soundtrack, film
+from shared.media.joining import Take, joined
+from shared.media.mezzanines import Form, Written, mezzanine
 from shared.media.pictures import Frame, Picture, frames, shown_at
 from shared.media.probing import AudioStream, Media, VideoStream, probe
 from shared.media.waveform import sound
 
 __all__ = [
     "AudioStream",
+    "Form",
     "Frame",
     "Media",
     "Picture",
     "Scissors",
     "Soundtrack",
     "Source",
+    "Take",
     "VideoStream",
+    "Written",
     "cut",
     "film",
     "frames",
+    "joined",
+    "mezzanine",
     "probe",
     "shown_at",
     "sound",

@@ -26,7 +26,9 @@ X264_OPTIONS = {"preset": "veryfast", "crf": "21", "bf": "0"}  # without B-frame
 KEY_FRAME_EVERY_S = 2.0
 CLOCK_HZ = 90_000  # every usual frame rate divides it
 AAC_RATE_HZ = 48_000
-AAC_BIT_RATE = 160_000
+# FFmpeg's fast coder takes half the time of its other one, and at this rate errs less than that at 160 kbit/s.
+AAC_OPTIONS = {"aac_coder": "fast"}
+AAC_BIT_RATE = 192_000
 
 
 def encoded_pictures(
@@ -101,7 +103,7 @@ def encoded_sound(container: Container, output: OutputContainer, span: Segment) 
     first = next(heard, None)
     if first is None:
         return
-    stream = output.add_stream("aac", rate=AAC_RATE_HZ, bit_rate=AAC_BIT_RATE, layout="stereo")
+    stream = output.add_stream("aac", rate=AAC_RATE_HZ, bit_rate=AAC_BIT_RATE, layout="stereo", options=AAC_OPTIONS)
     position = 0
     for block in itertools.chain([first], heard):
         frame = AudioFrame.from_ndarray(block, format="fltp", layout="stereo")

@@ -18,12 +18,12 @@ class Unfit(Exception):
 
 
 @contextmanager
-def muxer(target: Path) -> Generator[OutputContainer, None, None]:
-    """An MP4 file that can be played while it is loaded. Leaves none behind where it fails."""
+def muxer(target: Path, **options: str) -> Generator[OutputContainer, None, None]:
+    """An MP4 file that can be played while it is loaded, with more of FFmpeg's options. Leaves none where it fails."""
     try:
         with (
             faults_named(target),
-            av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
+            av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"} | options) as output,
         ):
             yield output
     except BaseException:

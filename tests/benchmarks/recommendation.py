@@ -20,15 +20,15 @@ import numpy as np
 
 from gpu_job.choreography.fit import ENERGY_SCALE, TEMPO_SCALE, WEIGHTS, Context, Traits, near_from_below
 from gpu_job.choreography.fusion import DIMENSION, Fusion
+from gpu_job.choreography.nearest import ExactIndex, GraphIndex, Index
 from gpu_job.choreography.recommendation import LIKE_WEIGHT, Recommender
-from gpu_job.choreography.search import ExactIndex, GraphIndex, Index
 from gpu_job.choreography.similarity import Cache, Similarities, object_name
 from gpu_job.choreography.suiting import LABELS
-from gpu_job.choreography.wishes import Style, Wishes
-from shared.library import Difficulty, Energy, MoveLibrary
+from shared.library import Difficulty, Energy, MoveLibrary, Style
 from shared.memory import MemoryBlobStore
 from shared.music import EMBEDDING, Role
 from shared.timeline import FloatArray, IntArray
+from shared.wishes import Wishes
 from tests.benchmarks.machine import peak_resident_mb, print_table
 from tests.gpu_job.choreography.shelf import a_clip, shelf
 

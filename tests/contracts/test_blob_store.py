@@ -11,6 +11,7 @@ from google.cloud.storage import Client
 
 from shared.errors import NotFound, SourceGone
 from shared.job import Source
+from shared.memory import MemoryBlobStore
 from shared.ranges import BLOCK_BYTES
 from tests.contracts.makers import at_once
 from tests.contracts.shelves import Shelf
@@ -68,6 +69,14 @@ def test_of_many_that_create_an_object_at_once_one_does(shelf: Shelf) -> None:
     created = at_once(*(lambda i=i: create(i) for i in range(8)))
     assert sorted(created) == [False] * 7 + [True]
     assert shelf.store.read(shelf.bucket, NAME) == f"by {created.index(True)}".encode()
+
+
+def test_objects_are_named_by_how_their_names_begin(shelf: Shelf) -> None:
+    for name in ("moves/b.npz", "moves/a ü.npz", "mezzanine/a.mp4", "moves2"):
+        shelf.put(name, b"x")
+    assert shelf.store.names(shelf.bucket, "moves/") == ["moves/a ü.npz", "moves/b.npz"]
+    assert len(shelf.store.names(shelf.bucket)) == 4
+    assert shelf.store.names(shelf.bucket, "nothing") == []
 
 
 @pytest.mark.parametrize("size", [0, 1, 9_000_000])
@@ -148,3 +157,15 @@ def test_what_is_said_to_be_compressed_is_read_as_it_is_kept(cloud_shelf: Shelf,
     assert cloud_shelf.store.read(cloud_shelf.bucket, NAME) == bomb
     with cloud_shelf.store.open(cloud_shelf.store.stat(cloud_shelf.bucket, NAME).source) as file:
         assert file.read() == bomb
+
+
+def test_what_lies_in_a_folder_is_in_its_bucket_and_half_of_an_object_never_is(tmp_path: Path) -> None:
+    (tmp_path / "moves").mkdir()
+    (tmp_path / "moves" / "basic.npz").write_bytes(b"a move")
+    (tmp_path / "moves" / ".turn.npz.draft").write_bytes(b"half of one")
+    store = MemoryBlobStore({"library": tmp_path})
+    assert store.names("library") == ["moves/basic.npz"]
+    assert store.read("library", "moves/basic.npz") == b"a move"
+    assert store.create("library", "moves/turn.npz", b"another", "") is True
+    assert store.create("library", "moves/basic.npz", b"another", "") is False
+    assert MemoryBlobStore({"library": tmp_path}).names("library") == ["moves/basic.npz", "moves/turn.npz"]

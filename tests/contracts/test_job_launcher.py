@@ -16,7 +16,7 @@ from shared.gcp.run import CloudRunLauncher
 from shared.memory import MemoryLauncher
 from shared.ports import JobLauncher
 
-SETTINGS = Settings("demo-project", "uploads", "features", "results", region="europe-west4", gpu_job="infer")
+SETTINGS = Settings("demo-project", "uploads", "features", "results", "library", region="europe-west4", gpu_job="infer")
 UNTIL_TOLD = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.02)"
 
 pytestmark = pytest.mark.timeout(60)

@@ -10,7 +10,7 @@ from shared.job import Job, Kind, Source, State, Step, StepState
 from shared.memory import MemoryPorts, memory_ports
 from shared.ports import Ports
 
-SETTINGS = Settings("demo", "uploads", "features", "results")
+SETTINGS = Settings("demo", "uploads", "features", "results", "library")
 PLAN: Mapping[str, Mapping[str, int]] = {"audio": {}, "pose-00": {"start": 0, "stop": 150}}
 
 

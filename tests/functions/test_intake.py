@@ -56,6 +56,42 @@ def test_options_are_read_from_the_metadata_and_other_notes_left_alone(ports, vi
     assert taken_in(ports, message).options == {"min_counts": 4, "min_probability": 0.25}
 
 
+@pytest.mark.parametrize("codec", [None, "libx264"])
+def test_a_song_is_listened_to_and_not_watched(ports, tmp_path, codec):
+    song = written(tmp_path, Recipe(codec=codec))
+    job = taken_in(ports, upload(ports, song, "songs/song.m4a", difficulty="low", energy="auto", seed="7"))
+    assert (job.state, job.kind, job.plan) == (State.EXTRACTING, Kind.CHOREOGRAPH, {"audio": {}})
+    assert (job.media["video"], job.media["samples"]) == (None, 0)
+    assert job.options == {"difficulty": "beginner", "energy": "auto", "seed": 7}
+
+
+def test_an_annotated_clip_is_watched_for_both_its_dancers(ports, video):
+    said = {"clip_id": "basic-2", "label": "basic", "difficulty": "high", "energy": "low", "styles": "sensual, modern"}
+    job = taken_in(ports, upload(ports, video, "library/basic.mp4", **said))
+    assert (job.kind, job.dancers, list(job.plan)) == (Kind.LIBRARY, 2, ["audio", "pose-00"])
+    assert job.options == {**said, "difficulty": "advanced", "styles": "sensual,modern"}
+
+
+@pytest.mark.parametrize("missing", ["clip_id", "label", "difficulty", "energy"])
+def test_a_clip_without_its_annotation(ports, video, missing):
+    said = {"clip_id": "basic", "label": "basic", "difficulty": "high", "energy": "low"}
+    job = taken_in(ports, upload(ports, video, "library/basic.mp4", **{**said, missing: ""}))
+    assert failure(ports, job.id) == "BAD_OPTION"
+
+
+def test_a_song_without_sound(ports, tmp_path):
+    job = taken_in(ports, upload(ports, written(tmp_path, Recipe(sound=None)), "songs/song.mp4"))
+    assert failure(ports, job.id) == "NO_SOUND"
+
+
+def test_too_long_a_song(tmp_path):
+    ports = new_ports(Clock(), replace(SETTINGS, max_duration_s=1.5))
+    job = taken_in(ports, upload(ports, written(tmp_path, Recipe(codec=None)), "songs/song.m4a"))
+    assert failure(ports, job.id) == "TOO_LONG"
+    assert job.error
+    assert job.error.message.startswith("The song lasts 1.98 seconds")
+
+
 def test_a_rate_of_zero_means_every_picture(video):
     ports = new_ports(Clock(), replace(SETTINGS, rate_hz=0.0))
     assert taken_in(ports, upload(ports, video)).media["rate_hz"] == pytest.approx(30.0)

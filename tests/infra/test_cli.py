@@ -201,7 +201,9 @@ class TestWithoutASystem:
 
     @pytest.fixture
     def address(self, tmp_path):
-        return Address(Settings("p", "u", "f", "r"), "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", tmp_path, tmp_path)
+        return Address(
+            Settings("p", "u", "f", "r", "l"), "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", tmp_path, tmp_path
+        )
 
 
 class TestUp:

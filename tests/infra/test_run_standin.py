@@ -188,7 +188,7 @@ def test_what_it_does_not_do_it_says(serve):
 
 def test_the_launcher_counts_what_runs(serve, tmp_path):
     with serve(WAITS_FOR_A_FILE) as standin:
-        settings = Settings("demo-dancebits", "u", "f", "r", run_endpoint=standin.endpoint)
+        settings = Settings("demo-dancebits", "u", "f", "r", "l", run_endpoint=standin.endpoint)
         launcher = CloudRunLauncher(settings)
         assert launcher.active() == 0
         launcher.launch()

@@ -297,6 +297,7 @@ def test_every_topic_has_its_function():
     assert all(function.source.is_file() for function in deployed_functions())
 
 
-def test_local_settings_name_three_buckets():
+def test_local_settings_name_four_buckets():
     settings = LOCAL_SETTINGS
-    assert len({settings.uploads_bucket, settings.features_bucket, settings.results_bucket}) == 3
+    buckets = {settings.uploads_bucket, settings.features_bucket, settings.results_bucket, settings.library_bucket}
+    assert len(buckets) == 4

@@ -219,7 +219,13 @@ class World:
     def _settings(self) -> Settings:
         pick = self.chance.random.choice
         return Settings(
-            "p", "uploads", "features", "results", batch_size=pick([1, 2, 8]), max_executions=pick([1, 2, 3])
+            "p",
+            "uploads",
+            "features",
+            "results",
+            "library",
+            batch_size=pick([1, 2, 8]),
+            max_executions=pick([1, 2, 3]),
         )
 
     # --- messages

@@ -14,6 +14,7 @@ LEAST = {
     "DANCEBITS_UPLOADS_BUCKET": "uploads",
     "DANCEBITS_FEATURES_BUCKET": "features",
     "DANCEBITS_RESULTS_BUCKET": "results",
+    "DANCEBITS_LIBRARY_BUCKET": "library",
 }
 SOME = st.floats(min_value=1e-6, allow_infinity=False)
 NAME = st.text(min_size=1)
@@ -21,7 +22,7 @@ NAME = st.text(min_size=1)
 
 def test_the_least_that_must_be_said() -> None:
     settings = Settings.read(LEAST | {"PATH": "/bin", "DANCEBITS": "x"})
-    assert settings == Settings("demo", "uploads", "features", "results")
+    assert settings == Settings("demo", "uploads", "features", "results", "library")
 
 
 def test_everything_that_is_missing_or_unreadable_is_named_at_once() -> None:
@@ -35,7 +36,8 @@ def test_everything_that_is_missing_or_unreadable_is_named_at_once() -> None:
         Settings.read(wrong)
     assert caught.value.message == (
         "DANCEBITS_UPLOADS_BUCKET is not set; DANCEBITS_FEATURES_BUCKET is not set; DANCEBITS_RESULTS_BUCKET is not "
-        "set; DANCEBITS_RATE_HZ='' is no float; DANCEBITS_BATCH_SIZE='many' is no int"
+        "set; DANCEBITS_LIBRARY_BUCKET is not set; DANCEBITS_RATE_HZ='' is no float; "
+        "DANCEBITS_BATCH_SIZE='many' is no int"
     )
 
 
@@ -47,7 +49,7 @@ def test_what_must_be_said_cannot_be_empty(name: str) -> None:
 
 @given(
     st.builds(
-        Settings, *[NAME] * 4, region=st.text(), rate_hz=st.floats(2, 120), step_lease_s=SOME, batch_size=st.integers(1)
+        Settings, *[NAME] * 5, region=st.text(), rate_hz=st.floats(2, 120), step_lease_s=SOME, batch_size=st.integers(1)
     )
 )
 def test_settings_survive_the_environment(settings: Settings) -> None:

@@ -9,7 +9,7 @@ PROGRAM = """
     sys.modules["google.cloud.run_v2"] = None  # as if it were not installed
     from shared.config import Settings
     from shared.gcp import connect
-    settings = Settings("demo", "uploads", "features", "results")
+    settings = Settings("demo", "uploads", "features", "results", "library")
     ports = connect(settings)
     assert ports.settings is settings
     print(*(type(port).__name__ for port in (ports.jobs, ports.blobs, ports.bus, ports.launcher)))

@@ -19,7 +19,7 @@ from shared.memory import MemoryBus, MemoryJobStore, MemoryPorts, memory_ports
 from shared.ports import Ports
 from shared.step import Report, deliver, run_step
 
-SETTINGS = Settings("demo", "uploads", "features", "results", step_lease_s=600.0, max_attempts=3)
+SETTINGS = Settings("demo", "uploads", "features", "results", "library", step_lease_s=600.0, max_attempts=3)
 LEASE = SETTINGS.step_lease
 SOURCE = Source("uploads", "videos/salsa.mp4", 1)
 JOB_ID = SOURCE.job_id

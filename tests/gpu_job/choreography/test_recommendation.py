@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from gpu_job.choreography import recommendation
 from gpu_job.choreography.fit import FACTORS, Context, Traits, allowed, factors, fit
 from gpu_job.choreography.fusion import Fusion
-from gpu_job.choreography.reasons import LIKENESS
 from gpu_job.choreography.recommendation import Recommendation, Recommender
 from gpu_job.choreography.suiting import LABELS
-from gpu_job.choreography.wishes import Style, Wishes
-from shared.library import Difficulty, Energy, MoveLibrary
+from gpu_job.choreography.wording import LIKENESS
+from shared.library import Difficulty, Energy, MoveLibrary, Style
 from shared.music import EMBEDDING, Role
+from shared.wishes import Wishes
 from tests.gpu_job.choreography.shelf import a_clip, places, shelf, unit
 
 BEGINNER, INTERMEDIATE, ADVANCED = Difficulty

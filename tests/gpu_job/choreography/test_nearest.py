@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_job.choreography import search
-from gpu_job.choreography.search import ExactIndex, GraphIndex, Index, index_for, sketched, top
+from gpu_job.choreography import nearest
+from gpu_job.choreography.nearest import ExactIndex, GraphIndex, Index, index_for, sketched, top
 from shared.errors import MissingTool
 from tests.gpu_job.choreography.shelf import unit
 
@@ -143,7 +143,7 @@ def test_zeros_are_like_nothing() -> None:
 def test_whole_numbers_are_multiplied_exactly() -> None:
     drawn = np.random.default_rng(0).integers(-127, 128, (1000, 64))
     column = drawn[7].astype(float)
-    products = search._products(torch.from_numpy(drawn.astype(np.int8)), column)
+    products = nearest._products(torch.from_numpy(drawn.astype(np.int8)), column)
     assert products.tolist() == (drawn @ drawn[7]).tolist()
 
 
@@ -159,7 +159,7 @@ def test_of_equals_the_first_is_taken(values: list[int], k: int) -> None:
 
 def test_up_to_a_million_all_are_searched_and_a_graph_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(index_for(unit(1, DIMENSION, 10)), ExactIndex)
-    monkeypatch.setattr(search, "MOST_EXACT", 9)
+    monkeypatch.setattr(nearest, "MOST_EXACT", 9)
     assert isinstance(index_for(unit(1, DIMENSION, 10)), GraphIndex)
 
 

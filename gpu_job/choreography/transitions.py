@@ -1,0 +1,94 @@
+"""What a spectator sees of the cut from one block to another: how the dancers jump. Knows no music.
+
+A cost of 0 … 1 is the mean of five parts by :data:`WEIGHTS`. Each part is d² / (d² + scale²), where d is the root of
+the mean squared difference over what is seen of both dancers on both sides: it grows with the square of a small
+difference, is a half at the part's scale, and hardly grows any more where two pictures have nothing in common. What is
+unseen on either side counts :data:`NEUTRAL` for its share. Where the second block goes on where the first ends, in the
+same clip, there is no cut and the cost is 0.
+
+Computed in single precision and rounded, so that devices agree to the fourth digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gpu_job.segmentation.similarity import device
+from shared.library import Edges, MoveLibrary
+from shared.music import COUNTS_PER_EIGHT
+from shared.timeline import FloatArray
+
+WEIGHTS: Mapping[str, float] = {"pose": 0.35, "velocity": 0.15, "place": 0.2, "hold": 0.15, "facing": 0.15}
+SCALES: Mapping[str, float] = {"pose": 0.5, "velocity": 0.5, "place": 0.12, "hold": 0.5, "facing": 1.0}
+"""Torso lengths, torso lengths a beat, image heights, holds, and the chord on a circle of radius 1: about 60°."""
+NEUTRAL = 0.5
+_CHUNK = 2048  # ends at a time: 2048 × 10⁴ starts × 4 B = 80 MB for each part
+_DIGITS = 4
+_START, _END = 0, 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Features:
+    """Of each block at one of its edges, by part, with 0 where unseen. Each ``(N, D)``."""
+
+    values: Mapping[str, Tensor]
+    seen: Mapping[str, Tensor]
+
+
+def transitions(library: MoveLibrary) -> FloatArray:
+    """``(N, N)`` 0 … 1, float32: the cost of each block (row) followed by each (column)."""
+    costs = edge_costs(library.edges)
+    goes_on = followers(library)
+    costs[np.flatnonzero(goes_on), np.flatnonzero(goes_on) + 1] = 0.0
+    return costs
+
+
+def edge_costs(edges: Edges) -> FloatArray:
+    """The same, where nothing is known of which block goes on from which."""
+    ends, starts = _features(edges, _END), _features(edges, _START)
+    many = len(edges.hold)
+    costs = np.empty((many, many), np.float32)
+    for row in range(0, many, _CHUNK):
+        rows = slice(row, row + _CHUNK)
+        parts = [weight * _part(name, ends, starts, rows) for name, weight in WEIGHTS.items()]
+        costs[rows] = sum(parts[1:], parts[0]).round(decimals=_DIGITS).cpu().numpy()
+    return costs
+
+
+def followers(library: MoveLibrary) -> np.ndarray:
+    """``(N - 1,)`` whether the next block of the library begins, in the same clip, where this one ends."""
+    starts = np.concatenate([np.zeros(0, np.int64), *(move.blocks for move in library.moves)])
+    return (np.diff(library.owner) == 0) & (np.diff(starts) == COUNTS_PER_EIGHT)
+
+
+def _features(edges: Edges, edge: int) -> _Features:
+    joints, facing = edges.joints[:, edge], edges.facing[:, edge]
+    many = len(joints)
+    found = {
+        "pose": joints[..., :2].reshape(many, -1),
+        "velocity": joints[..., 2:].reshape(many, -1),
+        "place": edges.place[:, edge].reshape(many, -1),
+        "hold": edges.hold[:, edge, None],
+        "facing": np.stack([np.cos(facing), np.sin(facing)], axis=-1).reshape(many, -1),
+    }
+    tensors = {name: torch.as_tensor(each, dtype=torch.float32, device=device()) for name, each in found.items()}
+    return _Features(
+        {name: each.nan_to_num(nan=0.0) for name, each in tensors.items()},
+        {name: each.isfinite().float() for name, each in tensors.items()},
+    )
+
+
+def _part(name: str, ends: _Features, starts: _Features, rows: slice) -> Tensor:
+    """``(R, N)`` 0 … 1. Per dimension the difference is squared and doubled: points of two coordinates are meant."""
+    a, a_seen, b, b_seen = ends.values[name][rows], ends.seen[name][rows], starts.values[name], starts.seen[name]
+    both = a_seen @ b_seen.T
+    squares = (a**2) @ b_seen.T + a_seen @ (b**2).T - 2 * a @ b.T
+    coordinates = 1 if name == "hold" else 2
+    mean = coordinates * squares.clamp(min=0) / both.clamp(min=1)
+    share = both / a.shape[1]
+    return share * mean / (mean + SCALES[name] ** 2) + (1 - share) * NEUTRAL

@@ -1,0 +1,48 @@
+"""What a dancer may wish for. Knows neither songs nor moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.library import Difficulty, Energy, Style
+
+
+class Quality(StrEnum):
+    """How the video is made."""
+
+    FAST = "fast"
+    """Packets are copied: nothing is encoded."""
+    BALANCED = "balanced"
+    """Encoded, with crossfades and the counts in a corner."""
+    HIGH = "high_quality"
+    """The same, at a higher bit rate and from slower settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """``difficulty`` is a limit that is never exceeded; ``energy`` None follows the song; ``style`` None is any.
+
+    ``alternatives`` how many different plans there shall be, the first of which is rendered
+    """
+
+    difficulty: Difficulty = Difficulty.ADVANCED
+    energy: Energy | None = None
+    style: Style | None = None
+    seed: int = 0
+    alternatives: int = 1
+    quality: Quality = Quality.FAST
+
+    @classmethod
+    def read(cls, options: Mapping[str, float | str]) -> Wishes:
+        """From a job's options, as intake has accepted them."""
+        energy, style = str(options.get("energy", "auto")), str(options.get("style", ""))
+        return cls(
+            Difficulty(str(options.get("difficulty", Difficulty.ADVANCED))),
+            None if energy == "auto" else Energy(energy),
+            Style(style) if style else None,
+            int(options.get("seed", 0)),
+            int(options.get("alternatives", 1)),
+            Quality(str(options.get("quality", Quality.FAST))),
+        )
