@@ -17,7 +17,7 @@ the level has. Knows neither the order of blocks nor their costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +27,12 @@ from torch import Tensor
 
 from gpu_job.choreography.plan import Slot
 from gpu_job.choreography.suiting import AT_HOME, suits_role, suits_style
-from gpu_job.choreography.wishes import Style, Wishes
 from gpu_job.notice import Notice
 from gpu_job.segmentation.similarity import device
-from shared.library import QUALITIES, Difficulty, Energy, Move, MoveLibrary
+from shared.library import QUALITIES, Difficulty, Energy, Move, MoveLibrary, Style
 from shared.music import EMBEDDING, Music, Role
 from shared.timeline import FloatArray, IntArray
+from shared.wishes import Wishes
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -47,8 +47,8 @@ ENERGY_SPANS: Mapping[Energy | None, tuple[float, float]] = {
 }  # fmt: skip
 """Where on the scale of energy a wished level lies."""
 
-_TEMPO_SCALE = 0.05  # of the logarithm: what is heard as another tempo, and seen as slow motion
-_ENERGY_SCALE = 0.2
+TEMPO_SCALE = 0.05  # of the logarithm: what is heard as another tempo, and seen as slow motion
+ENERGY_SCALE = 0.2
 _MEASURED = 0.7  # of a block's energy; the rest is the teacher's word, which in practice is "medium" for four in five
 _SAID = {Energy.LOW: 1 / 6, Energy.MEDIUM: 1 / 2, Energy.HIGH: 5 / 6}  # the middles of the thirds
 _BELOW_WISHED = (1.0, 0.6, 0.2)  # by how many levels
@@ -104,8 +104,9 @@ class Traits:
     ``energy``     ``(N,)`` 0 … 1, as :func:`block_energy` has it
     ``difficulty`` ``(N,)`` 0 … 2
     ``quality``    ``(N,)`` 0 … 1
-    ``styles``     ``(N, 3)`` 0 … 1 in the order of :class:`~.wishes.Style`
-    ``roles``      ``(N, 6)`` 0 … 1 in the order of :class:`~shared.music.Role`
+    ``label``      ``(N,)`` place in ``labels``
+    ``styles``     ``(3, N)`` 0 … 1 in the order of :class:`~shared.library.Style`
+    ``labels``     the categories there are
     """
 
     audio: FloatArray
@@ -113,8 +114,9 @@ class Traits:
     energy: FloatArray
     difficulty: IntArray
     quality: FloatArray
+    label: IntArray
     styles: FloatArray
-    roles: FloatArray
+    labels: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.energy)
@@ -122,19 +124,28 @@ class Traits:
     @classmethod
     def of(cls, library: MoveLibrary) -> Traits:
         smoothness, detection = _measured(library, "smoothness"), _measured(library, "detection")
+        labels = tuple(sorted({move.annotation.label for move in library.moves}))
+        label = np.array([labels.index(move.annotation.label) for move in library.moves], dtype=np.uint8)
+        styles = np.array([[_suits(move, style) for move in library.moves] for style in Style], dtype=np.float32)
         return cls(
             library.audio_embedding, library.tempo_bpm, block_energy(library), library.difficulty,
-            (smoothness + detection) / 2,
-            _of_blocks(library, len(Style), lambda move: [_suits(move, style) for style in Style]),
-            _of_blocks(library, len(Role), lambda move: [suits_role(move.annotation.label, role) for role in Role]),
+            (smoothness + detection) / 2, label[library.owner], styles[:, library.owner], labels,
         )  # fmt: skip
 
     def taken(self, blocks: IntArray | slice) -> Traits:
         """Those of some blocks, in their order."""
         return Traits(
             self.audio[blocks], self.tempo_bpm[blocks], self.energy[blocks], self.difficulty[blocks],
-            self.quality[blocks], self.styles[blocks], self.roles[blocks],
+            self.quality[blocks], self.label[blocks], self.styles[:, blocks], self.labels,
         )  # fmt: skip
+
+    def in_role(self, role: Role) -> FloatArray:
+        """``(N,)`` 0 … 1, how well they suit a section of this role."""
+        return np.array([suits_role(label, role) for label in self.labels], dtype=np.float32)[self.label]
+
+    def in_style(self, style: Style | None) -> FloatArray:
+        """``(N,)`` 0 … 1, how well they suit a style; none is suited by all."""
+        return np.ones(len(self), np.float32) if style is None else self.styles[list(Style).index(style)]
 
 
 def block_energy(library: MoveLibrary) -> FloatArray:
@@ -160,14 +171,14 @@ def factors_of(traits: Traits, context: Context, wishes: Wishes) -> Mapping[str,
     shape = (len(context), len(traits))
     alone = {
         "audio": audio_likeness(traits.audio, context.audio),
-        "difficulty": _difficulty(traits.difficulty, wishes.difficulty),
-        "style": np.ones(len(traits)) if wishes.style is None else traits.styles[:, list(Style).index(wishes.style)],
-        "role": traits.roles[:, [list(Role).index(role) for role in context.roles]].T,
+        "difficulty": near_from_below(traits.difficulty, wishes.difficulty),
+        "style": traits.in_style(wishes.style),
+        "role": np.array([traits.in_role(role) for role in context.roles]).reshape(shape),
         "quality": traits.quality,
     }
     both = {
-        "tempo": _nearness(np.log(context.tempo_bpm), np.log(traits.tempo_bpm), _TEMPO_SCALE),
-        "energy": _nearness(wanted_energy(context, wishes), traits.energy, _ENERGY_SCALE),
+        "tempo": _nearness(np.log(context.tempo_bpm), np.log(traits.tempo_bpm), TEMPO_SCALE),
+        "energy": _nearness(wanted_energy(context, wishes), traits.energy, ENERGY_SCALE),
     }
     found = alone | both
     return {name: np.broadcast_to(found[name].astype(np.float32), shape) for name in FACTORS}
@@ -208,10 +219,12 @@ def wanted_energy(context: Context, wishes: Wishes) -> FloatArray:
 def audio_likeness(clips: FloatArray, song: FloatArray) -> FloatArray:
     """``(N,)`` 0 … 1 from ``(N, 128)`` and ``(128,)`` of unit length: opposite … the same; a half where either is
     silent."""
-    return np.clip((1 + clips @ song.astype(clips.dtype)) / 2, 0, 1)
+    cosines = torch.mv(torch.from_numpy(clips).float(), torch.from_numpy(song).float())
+    return ((1 + cosines) / 2).clamp(0, 1).numpy()
 
 
-def _difficulty(ranks: IntArray, wished: Difficulty) -> FloatArray:
+def near_from_below(ranks: IntArray, wished: Difficulty) -> FloatArray:
+    """``(N,)`` 1 … 0.2 at the wished level and below, 0 above."""
     below = wished.rank - ranks
     return np.where(below < 0, 0.0, np.array(_BELOW_WISHED)[np.maximum(below, 0)])
 
@@ -232,11 +245,6 @@ def _bell(apart: Tensor) -> Tensor:
 
 def _measured(library: MoveLibrary, name: str) -> FloatArray:
     return library.qualities[:, QUALITIES.index(name)]
-
-
-def _of_blocks(library: MoveLibrary, width: int, of_move: Callable[[Move], list[float]]) -> FloatArray:
-    columns = np.array([of_move(move) for move in library.moves], dtype=np.float32)
-    return columns.reshape(len(library.moves), width)[library.owner]
 
 
 def _suits(move: Move, style: Style) -> float:

@@ -17,9 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from gpu_job.choreography.nearest import products
 from shared.library import POSE_EMBEDDING, QUALITIES, MoveLibrary
 from shared.music import EMBEDDING
 from shared.timeline import FloatArray, IntArray
@@ -65,14 +64,14 @@ class Fusion:
 
     def similarity(self, block: int, others: IntArray) -> FloatArray:
         """``(M,)`` -1 … 1, the fused similarity of a block to others."""
-        vectors, roots = torch.from_numpy(self.vectors[others]).float(), torch.from_numpy(self.roots[others])
-        one, root = torch.from_numpy(self.vectors[block]).float(), torch.from_numpy(self.roots[block])
-        return meant(vectors @ one, roots @ root).numpy()
+        weights = products(self.roots[others], self.roots[block])
+        return meant(products(self.vectors[others], self.vectors[block].astype(np.float32)), weights)
 
 
-def meant(products: Tensor, weights: Tensor) -> Tensor:
+def meant(products: FloatArray, weights: FloatArray) -> FloatArray:
     """Inner products of fused vectors as means of cosines; 0 where nothing is known of both."""
-    return torch.where(weights > 1e-6, products / weights.clamp(min=1e-6), 0).clamp(-1, 1)
+    means = np.divide(products, weights, out=np.zeros_like(products), where=weights > 1e-6)
+    return np.clip(means, -1, 1)
 
 
 def _is_known(embedding: FloatArray) -> FloatArray:

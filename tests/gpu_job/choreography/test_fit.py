@@ -25,10 +25,10 @@ from gpu_job.choreography.fit import (
 )
 from gpu_job.choreography.plan import Slot
 from gpu_job.choreography.suiting import LABELS, NEUTRAL, suits_role, suits_style
-from gpu_job.choreography.wishes import Style, Wishes
-from shared.library import Difficulty, Energy, MoveLibrary
+from shared.library import Difficulty, Energy, MoveLibrary, Style
 from shared.music import EMBEDDING, Music, Role, Section
 from shared.timeline import BeatGrid, Segment
+from shared.wishes import Wishes
 from tests.gpu_job.choreography.shelf import a_clip, places, shelf, unit
 
 BEGINNER, INTERMEDIATE, ADVANCED = Difficulty
