@@ -29,6 +29,8 @@ SCALES: Mapping[str, float] = {"pose": 0.35, "velocity": 0.5, "place": 0.12, "ho
 any two blocks of the real clips the medians are 0.39, 0.55, 0.15, 0.2 and 1.4: what is unlike anything costs more than
 a half, a good cut a tenth."""
 NEUTRAL = 0.5
+METHOD = "cuts-1"
+"""Another formula is another name: what was computed by it is kept under it."""
 _CHUNK = 2048  # ends at a time: 2048 × 10⁴ starts × 4 B = 80 MB for each part
 _DIGITS = 4
 _START, _END = 0, 1
