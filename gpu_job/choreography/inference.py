@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 from gpu_job.choreography import report
 from gpu_job.choreography.choreographing import choreographed
@@ -23,7 +23,7 @@ from gpu_job.notice import Notice
 from gpu_job.recordings import heard
 from shared.errors import NoBeat
 from shared.job import AUDIO, Job, Step
-from shared.library import MoveLibrary
+from shared.library import Move, MoveLibrary
 from shared.music import Music
 from shared.ports import Ports
 from shared.timeline import FloatArray
@@ -96,8 +96,12 @@ def _answer(one: Loaded) -> Answer:
 def _filmed(job: Job, loaded: Loaded, answer: Answer, keep: Keeper, ports: Ports) -> Rendered:
     """The film, and the pictures to it, in the results bucket."""
     plan, music, library = answer.planned.plans[0], loaded.music, loaded.library
-    opened = partial(mezzanine, ports=ports)
-    with TemporaryDirectory() as folder, ports.blobs.open(job.source) as song:
+    with TemporaryDirectory() as folder, ExitStack() as files:
+        song = files.enter_context(ports.blobs.open(job.source))
+
+        def opened(move: Move) -> BinaryIO:
+            return files.enter_context(mezzanine(move, ports))
+
         path = Path(folder) / "choreography.mp4"
         film = rendered(plan, music, library, opened, song, loaded.wishes.quality, path)
         keep("choreography.mp4", path, "video/mp4")
