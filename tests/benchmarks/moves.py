@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.audio.extraction import SAMPLE_RATE_HZ, extract
+from functions.audio.extraction import SAMPLE_RATE_HZ
+from functions.audio.music import analysed
 from functions.pose import couple
 from functions.pose.model import bundle
 from gpu_job.choreography import usual
@@ -37,7 +38,6 @@ from shared.music import Music
 from shared.timeline import SampleSpan, sample_count
 from tests.benchmarks.bars import area_under_roc
 from tests.benchmarks.machine import print_table
-from tests.gpu_job.choreography.couples import music
 
 RATE_HZ, FRAME_RATE_HZ = 15.0, 30.0
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -99,8 +99,7 @@ def _poses(video: Path, duration_s: float, cache: Path | None) -> Couple:
 
 
 def _heard(video: Path, duration_s: float) -> Music:
-    found = extract(sound(video, SAMPLE_RATE_HZ, duration_s), SAMPLE_RATE_HZ, RATE_HZ, duration_s)
-    return music(found.beats, duration_s) if len(found.beats) >= 2 else Music.none(duration_s)
+    return analysed(sound(video, SAMPLE_RATE_HZ, duration_s), SAMPLE_RATE_HZ, duration_s)
 
 
 def _print_clips(clips: Sequence[Taken], refused: Sequence[tuple[Given, PermanentError]]) -> None:
@@ -111,14 +110,26 @@ def _print_clips(clips: Sequence[Taken], refused: Sequence[tuple[Given, Permanen
         ("blocks", f"{total}, {total / (len(clips) + len(refused)):.2f} a clip"),
         *((f"clips of {many} blocks", blocks[many]) for many in sorted(blocks)),
         ("processor seconds a clip", f"{np.mean([one.seconds for one in clips]):.3f}"),
-        *((f"refused: {error.code}", clip.annotation.clip_id) for clip, error in refused),
-        *(
-            (finding.code, f"{one.entered.move.id}: {finding.message}")
-            for one in clips
-            for finding in one.entered.findings
+        (
+            "confidence of the bars, by tenths",
+            np.quantile([one.entered.move.bar_confidence for one in clips], np.linspace(0.1, 0.9, 9)).round(2).tolist(),
         ),
+        *((f"refused: {error.code}", clip.annotation.clip_id) for clip, error in refused),
+        *_findings(clips),
     ]
     print_table("Clips", ("", ""), rows)
+
+
+def _findings(clips: Sequence[Taken]) -> list[tuple[str, str]]:
+    """By what is said, of how many clips and of which."""
+    of: dict[tuple[str, str], list[str]] = {}
+    for one in clips:
+        for finding in one.entered.findings:
+            of.setdefault((finding.code, finding.message), []).append(one.entered.move.id)
+    return [
+        (f"{code}, {len(names)} clips", f"{message} ({', '.join(names[:3])}{' …' * (len(names) > 3)})")
+        for (code, message), names in sorted(of.items())
+    ]
 
 
 def _print_qualities(clips: Sequence[Taken]) -> None:

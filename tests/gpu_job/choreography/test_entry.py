@@ -119,7 +119,7 @@ def test_one_dancer_alone_is_a_move_with_a_warning(couple):
 
 
 def test_bars_that_are_unsure_are_a_warning(couple):
-    unsure = music(couple.music.beats, couple.music.duration_s, bar_confidence=0.3)
+    unsure = music(couple.music.beats, couple.music.duration_s, bar_confidence=0.2)
     assert codes(entry(replace(couple, music=unsure))) == ["BARS_UNSURE"]
 
 
