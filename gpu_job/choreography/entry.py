@@ -95,6 +95,8 @@ def examined(annotation: Annotation, music: Music, lead: PoseFeatures, follow: P
     if music.tempo_bpm is None or not len(music.beats):
         raise NoBeat("We could not hear a beat in this clip. Please choose one with its music.")
     whole = blocks(music.beats, source.frame_rate_hz, source.frames)
+    if not len(whole):
+        raise NoBlock
     dance = danced(music.beats, whole, lead, follow)
     seen = _seen(dance) >= LEAST_SEEN
     if not seen.any():

@@ -15,18 +15,18 @@ import numpy.typing as npt
 
 from gpu_job.choreography.plan import Placed, Plan, Slot
 from gpu_job.choreography.puzzle import WINDOW, Puzzle, again_cost, puzzle
-from gpu_job.choreography.reasons import why
 from gpu_job.choreography.repeats import Form, form
 from gpu_job.choreography.retime import Retiming, retiming
 from gpu_job.choreography.search import Effort, solve
+from gpu_job.choreography.sentence import why
 from gpu_job.choreography.slots import slots
 from gpu_job.choreography.transitions import transitions
-from gpu_job.choreography.wishes import Wishes
 from gpu_job.notice import Notice
 from shared.errors import NoBeat, NoMoves
 from shared.library import MoveLibrary
 from shared.music import Music
 from shared.timeline import FloatArray, IntArray
+from shared.wishes import Wishes
 
 BoolArray = npt.NDArray[np.bool_]
 

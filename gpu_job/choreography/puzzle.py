@@ -97,15 +97,15 @@ class Puzzle:
         return np.where(equal, np.triu(costs, 1), 0.0).sum(axis=(1, 2))
 
 
-def puzzle(form: Form, worth: FloatArray, transition: FloatArray, material: IntArray) -> Puzzle:
+def puzzle(form: Form, worth: FloatArray, transition: FloatArray, material: IntArray, window: int = WINDOW) -> Puzzle:
     """``worth`` ``(S, N)`` of each block in each slot."""
     of_figures = np.zeros((len(form), worth.shape[1]))
     np.add.at(of_figures, form.figure, worth)
     links, at_once = _links(form.figure)
     for figure, times in at_once.items():
         of_figures[figure] -= times * np.diagonal(transition)
-    again, apart = _repetition(form)
-    return Puzzle(of_figures, transition, links, material, again, apart, _windows(form))
+    again, apart = _repetition(form, window)
+    return Puzzle(of_figures, transition, links, material, again, apart, _windows(form, window))
 
 
 def again_cost(distance: IntArray) -> FloatArray:
@@ -113,10 +113,10 @@ def again_cost(distance: IntArray) -> FloatArray:
     return AGAIN_COST * np.clip(1 - (distance - 1) / (FORGOTTEN - 1), 0, 1)
 
 
-def offence(distance: IntArray) -> FloatArray:
+def offence(distance: IntArray, window: int = WINDOW) -> FloatArray:
     """The nearer the worse: 1 at the window's end, 4 with one slot between, 100 at once; 0 outside of it."""
-    within = np.where(distance <= WINDOW, WINDOW / np.maximum(distance, 1), 0.0)
-    return np.where(distance <= 1, _AT_ONCE, within)
+    within = np.where(distance <= window, window / np.maximum(distance, 1), 0.0)
+    return np.where(distance <= min(1, window), _AT_ONCE, within)
 
 
 def _links(figure: IntArray) -> tuple[tuple[Link, ...], dict[int, int]]:
@@ -126,12 +126,12 @@ def _links(figure: IntArray) -> tuple[tuple[Link, ...], dict[int, int]]:
     return links, {first: times for (first, then), times in pairs.items() if first == then}
 
 
-def _repetition(form: Form) -> tuple[FloatArray, FloatArray]:
+def _repetition(form: Form, window: int) -> tuple[FloatArray, FloatArray]:
     """``again`` and ``apart``: over all pairs of slots whose figures differ. A variation never is what it varies."""
     slot = np.arange(len(form.figure))
     distance = np.abs(slot[:, None] - slot)
     member = (form.figure[:, None] == np.arange(len(form))).astype(float)
-    again, apart = (member.T @ of_pair(distance) @ member for of_pair in (again_cost, offence))
+    again, apart = (member.T @ costs @ member for costs in (again_cost(distance), offence(distance, window)))
     varied = np.flatnonzero(form.model >= 0)
     apart[varied, form.model[varied]] += _UNVARIED
     apart[form.model[varied], varied] += _UNVARIED
@@ -140,9 +140,9 @@ def _repetition(form: Form) -> tuple[FloatArray, FloatArray]:
     return again, apart
 
 
-def _windows(form: Form) -> FloatArray:
-    many = max(1, len(form.figure) - WINDOW)
+def _windows(form: Form, window: int) -> FloatArray:
+    many = max(1, len(form.figure) - window)
     windows = np.zeros((many, len(form)), np.float32)
     for start in range(many):
-        windows[start, form.figure[start : start + WINDOW + 1]] = 1.0
+        windows[start, form.figure[start : start + window + 1]] = 1.0
     return np.unique(windows, axis=0)
