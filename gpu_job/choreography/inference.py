@@ -17,6 +17,8 @@ from gpu_job.choreography.planning import Planned
 from gpu_job.choreography.render import Rendered, rendered
 from gpu_job.choreography.shelf import mezzanine, stocked
 from gpu_job.choreography.similarity import Cache, Transitions
+from gpu_job.choreography.thumbnail import thumbnail
+from gpu_job.choreography.timeline_picture import timeline_png
 from gpu_job.choreography.transitions import METHOD, transitions
 from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
@@ -96,6 +98,7 @@ def _answer(one: Loaded) -> Answer:
 def _filmed(job: Job, loaded: Loaded, answer: Answer, keep: Keeper, ports: Ports) -> Rendered:
     """The film, and the pictures to it, in the results bucket."""
     plan, music, library = answer.planned.plans[0], loaded.music, loaded.library
+    title = Path(job.source.name).stem
     with TemporaryDirectory() as folder, ExitStack() as files:
         song = files.enter_context(ports.blobs.open(job.source))
 
@@ -105,7 +108,9 @@ def _filmed(job: Job, loaded: Loaded, answer: Answer, keep: Keeper, ports: Ports
         path = Path(folder) / "choreography.mp4"
         film = rendered(plan, music, library, opened, song, loaded.wishes.quality, path)
         keep("choreography.mp4", path, "video/mp4")
-    _tell(job, ports, PAINTING, FILMED)
+        _tell(job, ports, PAINTING, FILMED)
+        keep("thumbnail.jpg", thumbnail(plan, music, library, opened, title), "image/jpeg")
+    keep("timeline.png", timeline_png(plan, music, library, music.peaks, title), "image/png")
     return film
 
 
