@@ -15,7 +15,7 @@ from shared.timeline import BEATS_PER_BAR, FloatArray, IntArray
 
 ONE, FIVE = 0, 1
 RESTART_COST = 1.5  # of an eight cut to one bar, in sums of novelty: five sections must ask for it
-FRESH = 0.2  # what a bar after a broken one, and the first of all, gains if it begins an eight: bands do so
+FRESH = 0.1  # what a bar after a broken one, and the first of all, gains if it begins an eight: bands do so
 BEYOND_DOUBT = 2.5  # standard errors
 
 

@@ -13,7 +13,7 @@ from functions.audio import eights, meter, structure
 from functions.audio.beatwise import Bars, beatwise
 from functions.audio.embedding import embedding
 from functions.audio.energy import beside_others, energy
-from functions.audio.hearing import Hearing, heard
+from functions.audio.hearing import Hearing, heard, playing
 from functions.audio.rhythm import guira, pattern_strength, syncopation
 from functions.audio.roles import Part, roles
 from functions.audio.similarity import Similarity, similarity
@@ -21,6 +21,7 @@ from shared.music import PEAKS, Music, Section
 from shared.timeline import BeatGrid, FloatArray, IntArray, Segment
 
 RATE_HZ = 90.0  # of the frames: 11 ms, and every one is used
+BREATH_S = 0.05  # before the music: what begins at once was cut out of a song
 ROW_S = 0.5  # where there is no beat, rows of this length take its place in the embedding
 
 
@@ -55,7 +56,10 @@ def _without_beats(hearing: Hearing, duration_s: float) -> Music:
 
 def _with_beats(hearing: Hearing, tempo_bpm: float, duration_s: float) -> Music:
     beats_s = hearing.beats.beats_s
-    found = meter.broken_bars(beats_s, hearing.spectrum, hearing.onset, hearing.rate_hz)
+    found = meter.broken_bars(
+        beats_s, hearing.spectrum, hearing.onset, hearing.rate_hz,
+        from_silence=playing(hearing.spectrum, hearing.rate_hz).start_s > BREATH_S,
+    )  # fmt: skip
     rows, bars = beatwise(hearing, beats_s), Bars.of(found.positions)
     curve, strokes = energy(rows), guira(rows.strokes)
     alike = similarity(rows, bars, strokes)

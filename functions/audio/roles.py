@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,7 @@ def _median_energy(parts: Sequence[Part]) -> float:
 def _names(groups: dict[int, Part], often: dict[int, int], bridges: set[int]) -> dict[int, Role]:
     """Verse, chorus, mambo or bridge of each group; ``often`` how many sections each has."""
     main = sorted((groups[group] for group in groups.keys() - bridges), key=lambda part: part.energy)
-    mambos = [main.pop().group] if len(main) > 2 and main[-1].energy > main[-2].energy + MAMBO_ABOVE else []
+    mambos = [main.pop().group] if _has_mambo(main, often) else []
     verses = set(_verses(main))
     others = [part for part in main if part.group not in verses]
     chorus = max(others, key=lambda part: (often[part.group], part.share), default=None)
@@ -76,13 +76,35 @@ def _names(groups: dict[int, Part], often: dict[int, int], bridges: set[int]) ->
     return dict.fromkeys(groups, Role.CHORUS) | {group: role for role, members in named for group in members}
 
 
+def _has_mambo(main: Sequence[Part], often: Mapping[int, int]) -> bool:
+    """Whether the last of the parts, by energy, stands out of verse and chorus: it comes no oftener than either."""
+    if len(main) < 3:
+        return False
+    oftenest = max(often[part.group] for part in main[:-1])
+    return main[-1].energy > main[-2].energy + MAMBO_ABOVE and often[main[-1].group] <= oftenest
+
+
 def _verses(main: Sequence[Part]) -> Iterable[int]:
-    """Which groups are derecho or, without a güira that changes, less energetic than the others."""
-    for of, sign, apart in (("guira", 1, DERECHO_APART), ("energy", -1, MAMBO_ABOVE)):
-        low, high = _split([sign * getattr(part, of) for part in main], [part.share for part in main])
-        if high - low > apart:
-            return [part.group for part in main if sign * getattr(part, of) > (low + high) / 2]
+    """Which groups are derecho or, without a güira that changes, less energetic than the others.
+
+    A güira that has more strokes where the band plays more is no güira: other instruments are as high.
+    """
+    derecho = _apart([part.guira for part in main], main, DERECHO_APART)
+    if derecho and _energy(derecho) < _energy([part for part in main if part not in derecho]) + MAMBO_ABOVE / 2:
+        return [part.group for part in derecho]
+    if calm := _apart([-part.energy for part in main], main, MAMBO_ABOVE):
+        return [part.group for part in calm]
     return [part.group for part in main if part.guira >= DERECHO]
+
+
+def _apart(values: Sequence[float], main: Sequence[Part], apart: float) -> list[Part]:
+    """The parts whose value is in the upper of two heaps; none where these are nearer than ``apart``."""
+    low, high = _split(values, [part.share for part in main])
+    return [part for part, value in zip(main, values, strict=True) if high - low > apart and value > (low + high) / 2]
+
+
+def _energy(parts: Sequence[Part]) -> float:
+    return _mean([(part.energy, part.share) for part in parts])
 
 
 def _split(values: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
