@@ -81,6 +81,11 @@ def broken_bars(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate
     heard = np.hstack([evidence(beats_s, spectrum, onset, rate_hz), _standardised(change, np.array([0.2]))])
     # A section without bass differs from one with it, and says nothing of the bars by that.
     heard -= np.stack([moving_mean(column, SECTION_BEATS) for column in heard.T], axis=1)
+    return barred(heard)
+
+
+def barred(heard: FloatArray) -> Meter:
+    """The bars that fit best what is heard around each beat. ``(B, 9)``, each column of mean 0 and deviation 1"""
     style = heard @ SONG_PATTERN.T
     place = best_path(style, _ENDINGS)
     for _ in range(LEARNINGS):

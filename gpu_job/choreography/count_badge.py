@@ -50,7 +50,7 @@ class Badges:
         return cls(np.where(is_danced, counts, 0), tuple(name for _, name in placed), moves)
 
     def laid_over(self, picture: Picture, frame: int) -> Picture:
-        """The picture with its badge in the lower left corner."""
+        """The picture with its badge in the upper left corner: the feet are below."""
         count = int(self.counts[frame])
         if not count:
             return picture
@@ -58,7 +58,7 @@ class Badges:
         margin = round(_MARGIN * picture.shape[0] / FULL_HEIGHT)
         height, width = (min(a, b - margin) for a, b in zip(patch.shape[:2], picture.shape[:2], strict=True))
         laid = picture.copy()
-        corner = laid[-margin - height : laid.shape[0] - margin, margin : margin + width]
+        corner = laid[margin : margin + height, margin : margin + width]
         corner[:] = corner * (1 - alpha[:height, :width]) + patch[:height, :width]
         return laid
 

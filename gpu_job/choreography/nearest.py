@@ -91,6 +91,10 @@ class ExactIndex:
     def nearest(self, query: FloatArray, k: int) -> Neighbours:
         return _for_each(query, k, self._vectors.shape, self._nearest)
 
+    def highest(self, query: FloatArray) -> FloatArray:
+        """``(N,)`` the most that each inner product with ``query`` ``(D,)`` can be."""
+        return self._all_similarities(query) + _ROUNDING if self._sketch is None else self._sketch.highest(query)
+
     def looked_at(self, query: FloatArray, k: int) -> int:
         """How many of the vectors themselves a search has to look at."""
         return len(self._vectors) if self._sketch is None else len(self._candidates(self._sketch, query, k))
@@ -144,7 +148,7 @@ class GraphIndex:
             ndim=vectors.shape[1], metric="ip", dtype="f16", connectivity=self.CONNECTIVITY,
             expansion_add=self.EFFORT_BUILDING, expansion_search=self.EFFORT_SEARCHING,
         )  # fmt: skip
-        self._graph.add(np.arange(len(vectors)), vectors)
+        self._graph.add(np.arange(len(vectors)), vectors, threads=1)  # by several the graph is another every time
 
     def __len__(self) -> int:
         return self._shape[0]

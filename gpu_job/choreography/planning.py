@@ -19,8 +19,9 @@ from gpu_job.choreography.repeats import Form, form
 from gpu_job.choreography.retime import Retiming, retiming
 from gpu_job.choreography.search import Effort, solve
 from gpu_job.choreography.sentence import why
+from gpu_job.choreography.shortlist import Shortlist, shortlist
 from gpu_job.choreography.slots import slots
-from gpu_job.choreography.transitions import transitions
+from gpu_job.choreography.transitions import followers, transitions
 from gpu_job.notice import Notice
 from shared.errors import NoBeat, NoMoves
 from shared.library import MoveLibrary
@@ -69,16 +70,25 @@ def planned(
     if not places:
         raise NoBeat
     timing = retiming(places, library, _may_be_danced(library, wishes, len(places), allowed))
-    transition = transitions(library) if transition is None else transition
-    worth = np.where(timing.fits, fit - timing.cost, -np.inf)
     alike = _feasible(form(places, music.sections), timing.fits)
-    material = materials(library)
-    asked = puzzle(alike, worth + _taste(wishes.seed, len(library)), transition, material)
+    worth = np.where(timing.fits, fit - timing.cost, -np.inf) + _taste(wishes.seed, len(library))
+    asked, short = _asked(library, alike, alike.summed(worth), transition)
     bound, choices = _alternatives(asked, alike, max(1, wishes.alternatives), effort)
-    writer = _Writer(music, library, places, alike, fit, scores or {"fit": fit}, timing, transition, material)
+    writer = _Writer(music, library, places, alike, fit, scores or {"fit": fit}, timing, asked, short.blocks)
     plans = tuple(writer.plan(choice[alike.figure]) for choice in choices)
     warnings = (*_tempo_unmet(music, library, timing, plans[0]), *_too_often(asked, alike, choices[0]))
-    return Planned(plans, warnings, places, max(bound, plans[0].value), _differences(plans))
+    return Planned(plans, warnings, places, max(bound, short.rest, plans[0].value), _differences(plans))
+
+
+def _asked(
+    library: MoveLibrary, alike: Form, worth: FloatArray, transition: FloatArray | None
+) -> tuple[Puzzle, Shortlist]:
+    """The puzzle of the blocks on the shortlist. ``worth`` ``(V, N)``."""
+    short = shortlist(worth, followers(library))
+    blocks = short.blocks
+    between = transitions(library, blocks) if transition is None else transition[np.ix_(blocks, blocks)]
+    material = np.unique(materials(library)[blocks], return_inverse=True)[1]
+    return puzzle(alike, worth[:, blocks], between, material), short
 
 
 def materials(library: MoveLibrary) -> IntArray:
@@ -142,32 +152,31 @@ class _Writer:
     fit: FloatArray
     scores: Mapping[str, FloatArray]
     timing: Retiming
-    transition: FloatArray
-    material: IntArray
+    asked: Puzzle
+    blocks: IntArray
 
-    def plan(self, blocks: IntArray) -> Plan:
-        """``blocks`` ``(S,)``"""
-        placed = tuple(self._placed(blocks, s) for s in range(len(blocks)))
-        gained = float(self.fit[np.arange(len(blocks)), blocks].sum())
+    def plan(self, chosen: IntArray) -> Plan:
+        """``chosen`` ``(S,)`` of the puzzle's blocks, which are ``blocks`` of the library."""
+        placed = tuple(self._placed(chosen, s) for s in range(len(chosen)))
+        gained = float(self.fit[np.arange(len(chosen)), self.blocks[chosen]].sum())
         return Plan(placed, gained - sum(sum(one.costs.values()) for one in placed))
 
-    def _placed(self, blocks: IntArray, s: int) -> Placed:
-        block = int(blocks[s])
+    def _placed(self, chosen: IntArray, s: int) -> Placed:
+        block, before = int(self.blocks[chosen[s]]), int(self.blocks[chosen[s - 1]]) if s else None
         scores = {name: float(matrix[s, block]) for name, matrix in self.scores.items()}
         costs = {
-            "transition": float(self.transition[blocks[s - 1], block]) if s else 0.0,
+            "transition": float(self.asked.transition[chosen[s - 1], chosen[s]]) if s else 0.0,
             "retime": float(self.timing.cost[s, block]),
-            "repetition": self._repetition(blocks, s),
+            "repetition": self._repetition(chosen, s),
         }
-        before = int(blocks[s - 1]) if s else None
         role = self.music.sections[self.places[s].section].role if self.music.sections else None
         sentence = why(self.library, before, block, role, scores, costs, repeats=bool(self.alike.is_repeated[s]))
         return Placed(self.places[s], block, float(self.timing.ratio[s, block]), scores, costs, sentence)
 
-    def _repetition(self, blocks: IntArray, s: int) -> float:
+    def _repetition(self, chosen: IntArray, s: int) -> float:
         """For every earlier slot of the same material that this one does not repeat."""
         earlier = np.arange(s)
-        same = self.material[blocks[:s]] == self.material[blocks[s]]
+        same = self.asked.material[chosen[:s]] == self.asked.material[chosen[s]]
         return float(again_cost(s - earlier)[same & (self.alike.figure[:s] != self.alike.figure[s])].sum())
 
 

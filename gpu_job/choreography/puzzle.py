@@ -98,14 +98,13 @@ class Puzzle:
 
 
 def puzzle(form: Form, worth: FloatArray, transition: FloatArray, material: IntArray, window: int = WINDOW) -> Puzzle:
-    """``worth`` ``(S, N)`` of each block in each slot."""
-    of_figures = np.zeros((len(form), worth.shape[1]))
-    np.add.at(of_figures, form.figure, worth)
+    """``worth`` ``(V, N)`` of each block in all the slots of each figure."""
     links, at_once = _links(form.figure)
+    worth = worth.copy()
     for figure, times in at_once.items():
-        of_figures[figure] -= times * np.diagonal(transition)
+        worth[figure] -= times * np.diagonal(transition)
     again, apart = _repetition(form, window)
-    return Puzzle(of_figures, transition, links, material, again, apart, _windows(form, window))
+    return Puzzle(worth, transition, links, material, again, apart, _windows(form, window))
 
 
 def again_cost(distance: IntArray) -> FloatArray:

@@ -2,11 +2,12 @@
 
 The score is that of :mod:`.fit`; where blocks *like* one are wanted, half of it is how like that one they are.
 
-Of a large library not all is looked at closely. All factors but the sound are a few numbers a block and are
-computed for all; sound can add no more than its weight. So from the scores of some it is known which others may
-still come before them, and only of these the embeddings are read: the answer is that of judging all. Blocks like
-one are looked for among the :data:`ALIKE` nearest that an index finds, and judged exactly among these: what is not
-among the thousand most alike is not meant by "like". Up to :data:`~.nearest.FEW` blocks all are judged in either case.
+Of a large library not all is looked at closely. All factors but the sound are a few numbers a block and are computed
+for all; sound can add no more than its weight, and the sketches of an exact index tell how like another each block is
+at most. So from the scores of some it is known which others may still come before them, and only of these the
+embeddings are read: the answer is that of judging all. Beyond a million blocks those like one are looked for among the
+:data:`ALIKE` nearest that a graph finds, and judged exactly among these: what is not among the thousand most alike is
+then not meant by "like".
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from gpu_job.choreography.fit import (
     near_from_below,
     wanted_energy,
 )
-from gpu_job.choreography.fusion import Fusion
-from gpu_job.choreography.nearest import FEW, Index, index_for, top
+from gpu_job.choreography.fusion import Fusion, meant
+from gpu_job.choreography.nearest import FEW, ExactIndex, Index, index_for, top
 from gpu_job.choreography.suiting import suits_role
 from gpu_job.choreography.wording import LIKENESS, Place, why
 from shared.library import Difficulty, MoveLibrary
@@ -57,6 +58,22 @@ class Recommendation:
     score: float
     factors: Mapping[str, float]
     why: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """One question. ``barred`` blocks that are no answer."""
+
+    context: Context
+    wishes: Wishes
+    k: int
+    like: int | None
+    barred: IntArray
+    weights: Mapping[str, float]
+
+    def share(self, name: str) -> float:
+        """Of a factor in the fit."""
+        return self.weights.get(name, 0.0) / sum(self.weights.values())
 
 
 class Recommender:
@@ -91,13 +108,9 @@ class Recommender:
         """
         if len(context) != 1 or k < 1:
             raise ValueError(f"{k} recommendations for {len(context)} places")
-        barred = np.array(sorted({*exclude} if like is None else {*exclude, like}), dtype=np.int64)
-        blocks = self._judged(context, wishes, k, like, barred, weights)
-        found = factors_of(self._traits.taken(blocks), context, wishes)
-        scores = fit(found, weights)[0]
-        if like is not None:
-            found = {**found, LIKENESS: self._likeness(like, blocks)[None]}
-            scores = (1 - LIKE_WEIGHT) * scores + LIKE_WEIGHT * found[LIKENESS][0]
+        asked = _Asked(context, wishes, k, like, np.array(sorted({*exclude, *_known(like)}), dtype=np.int64), weights)
+        blocks = self._judged(asked)
+        found, scores = self._scored(blocks, asked)
         best = top(scores, min(k, len(blocks))).ids if len(blocks) else np.zeros(0, np.int64)
         place = Place.of(context, wishes)
         return tuple(
@@ -105,47 +118,62 @@ class Recommender:
             for i in best
         )
 
-    def _judged(
-        self, context: Context, wishes: Wishes, k: int, like: int | None, barred: IntArray, weights: Mapping[str, float]
-    ) -> IntArray:
+    def _judged(self, asked: _Asked) -> IntArray:
         """The blocks that have to be judged closely, in order."""
         if len(self._traits) <= self._few:
-            return self._allowed(np.arange(len(self._traits)), wishes, barred)
-        if like is not None:
-            return self._alike(like, wishes, k, barred)
-        return self._promising(context, wishes, k, barred, weights)
-
-    def _allowed(self, blocks: IntArray, wishes: Wishes, barred: IntArray) -> IntArray:
-        easy = blocks[self._traits.difficulty[blocks] <= wishes.difficulty.rank]
-        return easy[~np.isin(easy, barred)]
-
-    def _alike(self, like: int, wishes: Wishes, k: int, barred: IntArray) -> IntArray:
-        """The nearest that are allowed; of more than :data:`ALIKE` where else they would be fewer than ``k``."""
+            return self._allowed(np.arange(len(self._traits)), asked)
+        if asked.like is None:
+            return self._promising(self._most(asked), asked)
         self._index = index = self._index or index_for(self._fusion.vectors)
+        if not isinstance(index, ExactIndex):
+            return self._alike(index, asked.like, asked)
+        most = (1 - LIKE_WEIGHT) * self._most(asked) + LIKE_WEIGHT * self._most_alike(index, asked.like)
+        return self._promising(most, asked)
+
+    def _allowed(self, blocks: IntArray, asked: _Asked) -> IntArray:
+        easy = blocks[self._traits.difficulty[blocks] <= asked.wishes.difficulty.rank]
+        return easy[~np.isin(easy, asked.barred)]
+
+    def _alike(self, index: Index, like: int, asked: _Asked) -> IntArray:
+        """The nearest that are allowed; of more than :data:`ALIKE` where else they would be fewer than asked for."""
         query, wanted = self._fusion.vectors[like].astype(np.float32), ALIKE
         while True:
-            found = self._allowed(np.sort(index.nearest(query, wanted).ids), wishes, barred)
-            if len(found) >= k or wanted >= len(index):
+            found = self._allowed(np.sort(index.nearest(query, wanted).ids), asked)
+            if len(found) >= asked.k or wanted >= len(index):
                 return found
             wanted *= 8
 
-    def _promising(
-        self, context: Context, wishes: Wishes, k: int, barred: IntArray, weights: Mapping[str, float]
-    ) -> IntArray:
-        """All whose score may be among the best ``k``, whatever they sound like."""
-        shares = {name: weight / sum(weights.values()) for name, weight in weights.items()}
-        silent = self._columns.scores(self._traits, context, wishes, shares)
-        silent[barred] = -np.inf
-        first = np.sort(top(silent, min(len(silent), max(_FIRST, 2 * k))).ids)
-        first = first[np.isfinite(silent[first])]
-        if len(first) < k:
+    def _promising(self, most: FloatArray, asked: _Asked) -> IntArray:
+        """All whose score may be among the best. ``most`` ``(N,)`` the most that it can be."""
+        most[asked.barred] = -np.inf
+        first = np.sort(top(most, min(len(most), max(_FIRST, 2 * asked.k))).ids)
+        first = first[np.isfinite(most[first])]
+        if len(first) < asked.k:
             return first
-        scores = fit(factors_of(self._traits.taken(first), context, wishes), weights)[0]
-        surpassed = top(scores, k).similarities[-1] - _ROUNDING
-        return np.flatnonzero(silent >= surpassed - shares.get("audio", 0.0))
+        _, scores = self._scored(first, asked)
+        return np.flatnonzero(most >= top(scores, asked.k).similarities[-1] - _ROUNDING)
 
-    def _likeness(self, like: int, blocks: IntArray) -> FloatArray:
-        return np.maximum(0, self._fusion.similarity(like, blocks))
+    def _most(self, asked: _Asked) -> FloatArray:
+        """``(N,)`` what the fit can be, whatever a block sounds like; without hope where it is too hard."""
+        silent = self._columns.scores(self._traits, asked)
+        silent += np.float32(asked.share("audio"))
+        return silent
+
+    def _most_alike(self, index: ExactIndex, like: int) -> FloatArray:
+        """``(N,)`` what the likeness can be."""
+        most, root = index.highest(self._fusion.vectors[like].astype(np.float32)), self._fusion.roots[like]
+        weights = self._fusion.roots[:, 0] * root[0]
+        weights += self._fusion.roots[:, 1] * root[1]
+        return np.maximum(0, meant(most, weights))
+
+    def _scored(self, blocks: IntArray, asked: _Asked) -> tuple[Mapping[str, FloatArray], FloatArray]:
+        """Factors and scores ``(M,)`` of some blocks."""
+        found = factors_of(self._traits.taken(blocks), asked.context, asked.wishes)
+        scores = fit(found, asked.weights)[0]
+        if asked.like is None:
+            return found, scores
+        alike = np.maximum(0, self._fusion.similarity(asked.like, blocks))
+        return {**found, LIKENESS: alike[None]}, (1 - LIKE_WEIGHT) * scores + LIKE_WEIGHT * alike
 
     def _told(self, block: int, score: float, factors: Mapping[str, float], place: Place) -> Recommendation:
         label = self._traits.labels[int(self._traits.label[block])]
@@ -171,10 +199,11 @@ class _Columns:
         )
         return cls(tempo, energy, quality, len(Difficulty) * traits.label.astype(np.int64) + traits.difficulty)
 
-    def scores(self, traits: Traits, context: Context, wishes: Wishes, shares: Mapping[str, float]) -> FloatArray:
-        """``(N,)`` what all factors but the sound add; without hope where a block is too hard."""
-        share = {name: np.float32(shares.get(name, 0.0)) for name in WEIGHTS}
-        total = share["tempo"] * _bell(self.log_tempo, float(np.log(context.tempo_bpm[0])), TEMPO_SCALE)
+    def scores(self, traits: Traits, asked: _Asked) -> FloatArray:
+        """``(N,)`` what all factors but the sound add; minus infinity where a block is too hard."""
+        context, wishes = asked.context, asked.wishes
+        share = {name: np.float32(asked.share(name)) for name in WEIGHTS}
+        total = share["tempo"] * _hill(self.log_tempo, float(np.log(context.tempo_bpm[0])), TEMPO_SCALE)
         total += share["energy"] * _bell(self.energy, float(wanted_energy(context, wishes)[0]), ENERGY_SCALE)
         total += share["quality"] * self.quality
         total += share["style"] * traits.in_style(wishes.style)
@@ -186,10 +215,13 @@ def _of_sorts(traits: Traits, context: Context, wishes: Wishes, share: Mapping[s
     """What category and difficulty add, for each of :attr:`_Columns.sort`."""
     suits = [suits_role(label, context.roles[0]) for label in traits.labels]
     levels = np.arange(len(Difficulty))
-    near = np.where(
-        levels > wishes.difficulty.rank, -np.inf, share["difficulty"] * near_from_below(levels, wishes.difficulty)
-    )
+    near = share["difficulty"] * near_from_below(levels, wishes.difficulty)
+    near[levels > wishes.difficulty.rank] = -np.inf
     return np.add.outer(share["role"] * np.array(suits), near).astype(np.float32).ravel()
+
+
+def _known(like: int | None) -> tuple[int, ...]:
+    return () if like is None else (like,)
 
 
 def _bell(found: FloatArray, wanted: float, scale: float) -> FloatArray:
@@ -197,3 +229,11 @@ def _bell(found: FloatArray, wanted: float, scale: float) -> FloatArray:
     apart *= apart
     apart *= np.float32(-0.5 / scale**2)
     return np.exp(apart, out=apart)
+
+
+def _hill(found: FloatArray, wanted: float, scale: float) -> FloatArray:
+    apart = found - np.float32(wanted)
+    apart *= apart
+    apart *= np.float32(1 / scale**2)
+    apart += 1
+    return np.reciprocal(apart, out=apart)

@@ -15,7 +15,7 @@ import numpy as np
 
 from gpu_job.choreography.plan import Slot
 from shared.music import COUNTS_PER_EIGHT, EIGHTS_PER_PHRASE, Section
-from shared.timeline import IntArray
+from shared.timeline import FloatArray, IntArray
 
 _SHORTEST_REPEATED = 2  # slots: a section of one, come again at once, would be the same block twice running
 _VARIED_SHARE = 4  # a quarter
@@ -47,6 +47,12 @@ class Form:
         repeated = np.ones(len(self.figure), dtype=bool)
         repeated[self.first_slot] = False
         return repeated
+
+    def summed(self, of_slots: FloatArray) -> FloatArray:
+        """``(S, N)`` of slots → ``(V, N)`` of figures."""
+        of_figures = np.zeros((len(self), of_slots.shape[1]))
+        np.add.at(of_figures, self.figure, of_slots)
+        return of_figures
 
     def apart(self, figure: int) -> Form:
         """The same, but the slots of one figure are figures of their own."""

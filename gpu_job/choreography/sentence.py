@@ -39,7 +39,7 @@ def why(
 def _of_scores(scores: Mapping[str, float], where: str) -> str:
     """The highest two."""
     known = sorted((name for name in scores), key=lambda name: (-round(scores[name], 1), _place(name)))
-    told = [f"{_SAYS.get(name, name).format(where=where)} ({scores[name]:.1f})" for name in known[:_MANY]]
+    told = [f"{_SAYS.get(name, name).format(where=where)}" for name in known[:_MANY]]
     return " and ".join(told)
 
 

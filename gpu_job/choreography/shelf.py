@@ -39,6 +39,6 @@ def _move(ports: Ports, name: str) -> Move | None:
         return None
 
 
-def mezzanine(move: Move, *, ports: Ports) -> BinaryIO:
+def mezzanine(move: Move, ports: Ports) -> BinaryIO:
     """Its film. Raises NotFound, SourceGone."""
     return ports.blobs.open(ports.blobs.stat(ports.settings.library_bucket, move.mezzanine).source)

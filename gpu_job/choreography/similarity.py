@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from gpu_job.choreography.fusion import METHOD, Fusion, meant
-from gpu_job.segmentation.similarity import device
+from gpu_job.devices import device
 from shared.errors import BadMessage, NotFound
 from shared.features import pack, unpacked
 from shared.library import MoveLibrary

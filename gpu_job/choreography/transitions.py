@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from gpu_job.segmentation.similarity import device
 from shared.library import Edges, MoveLibrary
 from shared.music import COUNTS_PER_EIGHT
-from shared.timeline import FloatArray
+from shared.timeline import FloatArray, IntArray
 
 WEIGHTS: Mapping[str, float] = {"pose": 0.35, "velocity": 0.15, "place": 0.2, "hold": 0.15, "facing": 0.15}
 SCALES: Mapping[str, float] = {"pose": 0.35, "velocity": 0.5, "place": 0.12, "hold": 0.5, "facing": 1.0}
@@ -29,6 +30,11 @@ SCALES: Mapping[str, float] = {"pose": 0.35, "velocity": 0.5, "place": 0.12, "ho
 any two blocks of the real clips the medians are 0.39, 0.55, 0.15, 0.2 and 1.4: what is unlike anything costs more than
 a half, a good cut a tenth."""
 NEUTRAL = 0.5
+METHOD = "cuts-1"
+"""Another formula is another name: what was computed by it is kept under it."""
+
+BoolArray = npt.NDArray[np.bool_]
+
 _CHUNK = 2048  # ends at a time: 2048 × 10⁴ starts × 4 B = 80 MB for each part
 _DIGITS = 4
 _START, _END = 0, 1
@@ -42,11 +48,16 @@ class _Features:
     seen: Mapping[str, Tensor]
 
 
-def transitions(library: MoveLibrary) -> FloatArray:
-    """``(N, N)`` 0 … 1, float32: the cost of each block (row) followed by each (column)."""
-    costs = edge_costs(library.edges)
-    goes_on = followers(library)
-    costs[np.flatnonzero(goes_on), np.flatnonzero(goes_on) + 1] = 0.0
+def transitions(library: MoveLibrary, blocks: IntArray | None = None) -> FloatArray:
+    """``(M, M)`` 0 … 1, float32: the cost of each block (row) followed by each (column).
+
+    ``blocks`` ``(M,)`` those that are meant, increasing; all if none are named
+    """
+    blocks = np.arange(len(library)) if blocks is None else blocks
+    edges = library.edges
+    costs = edge_costs(Edges(edges.joints[blocks], edges.place[blocks], edges.facing[blocks], edges.hold[blocks]))
+    goes_on = np.flatnonzero(followers(library)[blocks[:-1]] & (np.diff(blocks) == 1))
+    costs[goes_on, goes_on + 1] = 0.0
     return costs
 
 
@@ -62,7 +73,7 @@ def edge_costs(edges: Edges) -> FloatArray:
     return costs
 
 
-def followers(library: MoveLibrary) -> np.ndarray:
+def followers(library: MoveLibrary) -> BoolArray:
     """``(N - 1,)`` whether the next block of the library begins, in the same clip, where this one ends."""
     starts = np.concatenate([np.zeros(0, np.int64), *(move.blocks for move in library.moves)])
     return (np.diff(library.owner) == 0) & (np.diff(starts) == COUNTS_PER_EIGHT)

@@ -74,7 +74,7 @@ class Case:
         timing = retiming(places, library, np.ones(fit.shape, dtype=bool))
         worth = np.where(timing.fits, fit - timing.cost, -np.inf)
         alike, transition = form(places, music.sections), transitions(library)
-        made = puzzle(alike, worth, transition, materials(library))
+        made = puzzle(alike, alike.summed(worth), transition, materials(library))
         return cls(music, library, scores, fit, transition, alike.figure, made)
 
     def planned(self, wishes: Wishes | None = None, transition: FloatArray | None = None) -> Planned:

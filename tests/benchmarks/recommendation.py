@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_job.choreography.fit import ENERGY_SCALE, TEMPO_SCALE, WEIGHTS, Context, Traits, near_from_below
-from gpu_job.choreography.fusion import DIMENSION, Fusion
+from gpu_job.choreography.fusion import DIMENSION, Fusion, without
 from gpu_job.choreography.nearest import ExactIndex, GraphIndex, Index
 from gpu_job.choreography.recommendation import LIKE_WEIGHT, Recommender
 from gpu_job.choreography.similarity import Cache, Similarities, object_name
@@ -88,8 +88,8 @@ def some_traits(many: int) -> Traits:
     """Of blocks that nobody has danced, of all kinds."""
     rng = np.random.default_rng(1)
     return Traits(
-        embeddings(many, EMBEDDING, 2), rng.uniform(110, 150, many), rng.uniform(size=many),
-        rng.integers(0, 3, many, dtype=np.int8), rng.uniform(0.4, 1, many),
+        embeddings(many, EMBEDDING, 2), np.zeros(EMBEDDING, np.float32), rng.uniform(110, 150, many),
+        rng.uniform(size=many), rng.integers(0, 3, many, dtype=np.int8), rng.uniform(0.4, 1, many),
         rng.integers(0, len(LABELS), many, dtype=np.uint8), rng.uniform(size=(3, many)).astype(np.float32), LABELS,
     )  # fmt: skip
 
@@ -126,8 +126,8 @@ def questions(songs: FloatArray) -> list[tuple[Context, Wishes]]:
 
 def judged_plainly(traits: Traits, context: Context, wishes: Wishes, likeness: FloatArray | None = None) -> IntArray:
     """The ten best of all, each factor of each block computed. The named baseline."""
-    score = WEIGHTS["audio"] * (1 + traits.audio @ context.audio) / 2
-    score += WEIGHTS["tempo"] * np.exp(-0.5 * (np.log(context.tempo_bpm[0] / traits.tempo_bpm) / TEMPO_SCALE) ** 2)
+    score = WEIGHTS["audio"] * (1 + traits.audio @ without(traits.common, context.audio[None])[0]) / 2
+    score += WEIGHTS["tempo"] / (1 + (np.log(context.tempo_bpm[0] / traits.tempo_bpm) / TEMPO_SCALE) ** 2)
     score += WEIGHTS["energy"] * np.exp(-0.5 * ((context.energy[0] - traits.energy) / ENERGY_SCALE) ** 2)
     score += WEIGHTS["difficulty"] * near_from_below(traits.difficulty, wishes.difficulty)
     score += WEIGHTS["style"] * traits.in_style(wishes.style)

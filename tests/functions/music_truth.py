@@ -14,7 +14,7 @@ import numpy as np
 
 from functions.audio.extraction import SAMPLE_RATE_HZ
 from infra.local.sample.song import EIGHTHS, MARTILLO, QUARTERS, Strokes, plucked, scraped
-from shared.music import COUNTS_PER_EIGHT, Role
+from shared.music import COUNTS_PER_EIGHT, Music, Role
 from shared.timeline import BEATS_PER_BAR, BeatGrid, FloatArray, IntArray, Segment
 
 BROKEN_BEATS = 2  # a break of bachata: half a bar
@@ -376,3 +376,15 @@ def count_agreement(found_s: FloatArray, found: IntArray, truth_s: FloatArray, t
     nearest = np.abs(truth_s[:, None] - found_s).argmin(axis=1)
     near = np.abs(truth_s - found_s[nearest]) <= 0.07
     return float((near & (found[nearest] == true)).mean())
+
+
+def role_share(found: Music, truth: SongTruth) -> float:
+    """Share of the true beats whose nearest found beat stands in a section of their role."""
+    if not found.sections:
+        return 0.0
+    named, true = (
+        np.array([part.role for part in parts for _ in range(part.first_beat, part.end_beat)])
+        for parts in (found.sections, truth.passages)
+    )
+    nearest = np.abs(truth.beats.beats_s[:, None] - found.beats.beats_s).argmin(axis=1)
+    return float((named[nearest] == true).mean())

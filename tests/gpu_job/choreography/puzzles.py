@@ -29,7 +29,8 @@ def a_puzzle(seed: int, *, parts: tuple[tuple[int, int], ...], blocks: int, wind
     transition[goes_on, goes_on + 1] = 0
     material = np.arange(blocks)
     material[-1] = material[0]
-    return puzzle(form(slots, sections), worth, transition, np.unique(material, return_inverse=True)[1], window)
+    alike = form(slots, sections)
+    return puzzle(alike, alike.summed(worth), transition, np.unique(material, return_inverse=True)[1], window)
 
 
 def placed(parts: tuple[tuple[int, int], ...]) -> tuple[list[Slot], list[Section]]:

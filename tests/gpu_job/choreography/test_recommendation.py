@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from gpu_job.choreography import recommendation
 from gpu_job.choreography.fit import FACTORS, Context, Traits, allowed, factors, fit
 from gpu_job.choreography.fusion import Fusion
-from gpu_job.choreography.recommendation import Recommendation, Recommender
+from gpu_job.choreography.nearest import ExactIndex, GraphIndex
+from gpu_job.choreography.recommendation import Recommendation, Recommender, _Asked
 from gpu_job.choreography.suiting import LABELS
 from gpu_job.choreography.wording import LIKENESS
 from shared.library import Difficulty, Energy, MoveLibrary, Style
@@ -40,7 +41,14 @@ def a_shelf(clips: int = 40, seed: int = 0) -> MoveLibrary:
 
 def thorough(library: MoveLibrary) -> Recommender:
     """As for a large library, however small it is."""
-    return Recommender(Traits.of(library), Fusion.of(library), few=0)
+    fusion = Fusion.of(library)
+    return Recommender(Traits.of(library), fusion, ExactIndex(fusion.vectors, few=0), few=0)
+
+
+def by_graph(library: MoveLibrary) -> Recommender:
+    """As for a library of more than a million blocks."""
+    fusion = Fusion.of(library)
+    return Recommender(Traits.of(library), fusion, GraphIndex(fusion.vectors), few=0)
 
 
 def best_by_fit(library: MoveLibrary, context: Context, wishes: Wishes, k: int) -> list[float]:
@@ -78,7 +86,8 @@ def test_of_many_only_those_are_read_that_may_be_among_the_best() -> None:
     many.tempo_bpm[:] = np.random.default_rng(0).uniform(100, 165, len(many))
     recommender = Recommender(many, Fusion.of(shelf()))
     context = places(Role.MAMBO, energy=0.9)
-    judged = recommender._judged(context, ANY, 10, None, np.zeros(0, np.int64), {"tempo": 1.0, "audio": 0.1})
+    weights = {"tempo": 1.0, "audio": 0.1}
+    judged = recommender._judged(_Asked(context, ANY, 10, None, np.zeros(0, np.int64), weights))
     assert 10 <= len(judged) < len(many) / 5
 
 
@@ -103,7 +112,7 @@ def test_every_recommendation_tells_its_factors_and_its_score_follows_from_them(
 # --- limits -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [Recommender.of, thorough])
+@pytest.mark.parametrize("make", [Recommender.of, thorough, by_graph])
 @pytest.mark.parametrize("like", [None, 5])
 def test_nothing_harder_than_wished_and_nothing_excluded_is_recommended(make: object, like: int | None) -> None:
     library, context = a_shelf(), places()
@@ -117,7 +126,7 @@ def test_nothing_harder_than_wished_and_nothing_excluded_is_recommended(make: ob
     assert len(then) == others - (like is not None and bool(library.difficulty[like] <= INTERMEDIATE.rank))
 
 
-@pytest.mark.parametrize("make", [Recommender.of, thorough])
+@pytest.mark.parametrize("make", [Recommender.of, thorough, by_graph])
 def test_where_nothing_is_allowed_nothing_is_recommended(make: object) -> None:
     hard = shelf(a_clip("a", difficulty=ADVANCED), a_clip("b", difficulty=ADVANCED))
     assert make(hard).recommended(places(), Wishes(BEGINNER)) == ()
@@ -139,7 +148,18 @@ def test_a_question_about_several_places_or_for_nothing_is_refused() -> None:
 # --- like one -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [Recommender.of, thorough])
+@settings(max_examples=20)
+@given(seed=st.integers(0, 50), k=st.integers(1, 12), like=st.integers(0, 79), difficulty=st.sampled_from(Difficulty))
+def test_of_many_like_one_the_best_are_those_of_judging_all(
+    seed: int, k: int, like: int, difficulty: Difficulty
+) -> None:
+    library, context = a_shelf(seed=seed), places(Role.CHORUS, energy=0.7)
+    judged_all = Recommender.of(library).recommended(context, Wishes(difficulty), k, like=like)
+    few_read = thorough(library).recommended(context, Wishes(difficulty), k, like=like)
+    assert [one.score for one in few_read] == pytest.approx([one.score for one in judged_all], abs=1e-5)
+
+
+@pytest.mark.parametrize("make", [Recommender.of, thorough, by_graph])
 def test_like_one_means_danced_and_sounding_like_it(make: object) -> None:
     pose, sound = unit(1, 384), unit(2, EMBEDDING)
     library = replace_all(a_shelf(), twin_of="clip-004", pose=pose, sound=sound)
@@ -164,7 +184,7 @@ def test_where_the_most_alike_are_too_hard_the_search_goes_on(monkeypatch: pytes
     far = [a_clip(f"far-{i}", difficulty=BEGINNER) for i in range(6)]
     monkeypatch.setattr(recommendation, "ALIKE", 2)
     library = shelf(*near, *far)
-    found = thorough(library).recommended(places(), Wishes(BEGINNER), 4, like=len(library) - 1)
+    found = by_graph(library).recommended(places(), Wishes(BEGINNER), 4, like=len(library) - 1)
     assert len(found) == 4
 
 
