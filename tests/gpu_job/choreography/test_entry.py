@@ -1,9 +1,12 @@
 """From an annotated clip to a move, and every reason why not, or why with a word of warning."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gpu_job.choreography.entry import Entered, Filed, entered, entries, examined, refiled
 from shared.errors import NoBeat, NoBlock, NobodyFound
@@ -87,6 +90,24 @@ def test_where_dancers_are_seen_only_outside_of_blocks_there_is_none(couple):
     rest = slice(7, None)
     with pytest.raises(NoBlock):
         entry(replace(couple, lead=unseen(couple.lead, rest), follow=unseen(couple.follow, rest)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 130), st.integers(1, 90)), max_size=8))
+def test_whoever_is_unseen_whenever_blocks_that_are_kept_have_an_embedding(gaps):
+    couple = clip()
+    for is_lead, start, length in gaps:
+        name = "lead" if is_lead else "follow"
+        couple = replace(couple, **{name: unseen(getattr(couple, name), slice(start, start + length))})
+    with suppress(NobodyFound, NoBlock):
+        np.testing.assert_allclose(np.linalg.norm(entry(couple).move.pose_embedding, axis=1), 1, atol=1e-5)
+
+
+def test_two_who_are_seen_in_turns_each_too_little_are_no_dance(couple):
+    first, second = (int(15 * couple.music.beats.beats_s[beat]) for beat in (1, 2))
+    lead, follow = unseen(couple.lead, slice(first, None)), unseen(couple.follow, slice(0, first))
+    with pytest.raises(NoBlock):
+        entry(replace(couple, lead=lead, follow=unseen(follow, slice(second, None))))
 
 
 @pytest.mark.parametrize(
