@@ -28,8 +28,8 @@ from shared.timeline import FloatArray, IntArray
 WEIGHTS: Mapping[str, float] = {"pose": 0.35, "velocity": 0.15, "place": 0.2, "hold": 0.15, "facing": 0.15}
 SCALES: Mapping[str, float] = {"pose": 0.35, "velocity": 0.5, "place": 0.12, "hold": 0.5, "facing": 1.0}
 """Torso lengths, torso lengths a beat, image heights, holds, and the chord on a circle of radius 1: about 60°. Between
-any two blocks of the real clips the medians are 0.39, 0.55, 0.15, 0.2 and 1.4: what is unlike anything costs more than
-a half, a good cut a tenth."""
+any two of 279 blocks of 114 real clips the medians are 0.40, 0.54, 0.18, 0.17 and 1.41, and that of the cost is 0.53;
+one cut in twenty costs 0.28 or less."""
 NEUTRAL = 0.5
 BoolArray = npt.NDArray[np.bool_]
 
