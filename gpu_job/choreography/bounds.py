@@ -21,6 +21,9 @@ import numpy as np
 from gpu_job.choreography.puzzle import Link, Puzzle
 from shared.timeline import FloatArray, IntArray
 
+_SHORTENED = 0.8
+_NEAR = 1e-5  # of single precision
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Charges:
@@ -164,10 +167,6 @@ def low_charges(puzzle: Puzzle, chain: Chain, known: float, steps: int) -> Charg
         step = np.float32(stride * (bound - known) / steep)
         charges = Charges(np.maximum(0.0, charges.tolls + step * slope.tolls), charges.shares + step * slope.shares)
     return best
-
-
-_SHORTENED = 0.8
-_NEAR = 1e-5  # of single precision
 
 
 def _slope(puzzle: Puzzle, chain: Chain, charges: Charges, chosen: IntArray) -> Charges:

@@ -170,7 +170,8 @@ class _Writer:
             "repetition": self._repetition(chosen, s),
         }
         role = self.music.sections[self.places[s].section].role if self.music.sections else None
-        sentence = why(self.library, before, block, role, scores, costs, repeats=bool(self.alike.is_repeated[s]))
+        telling = {name: score for name, score in scores.items() if np.ptp(self.scores[name][s]) > 0}
+        sentence = why(self.library, before, block, role, telling, costs, repeats=bool(self.alike.is_repeated[s]))
         return Placed(self.places[s], block, float(self.timing.ratio[s, block]), scores, costs, sentence)
 
     def _repetition(self, chosen: IntArray, s: int) -> float:

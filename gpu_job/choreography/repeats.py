@@ -67,20 +67,17 @@ class Form:
 
 def form(slots: Sequence[Slot], sections: Sequence[Section]) -> Form:
     """The form of a song. Without sections every slot is a figure of its own."""
-    figure = np.full(len(slots), -1)
-    model: list[int] = []
-    known: dict[tuple[int, int], int] = {}  # group and place in the section → figure
     places = [_places(slots, number) for number in range(len(sections))]
     varied = _varied(places, sections)
+    figure, model = np.full(len(slots), -1), list[int]()
+    known: dict[tuple[int, int], int] = {}  # group and place in the section → figure
     for s, slot in enumerate(slots):
         place = places[slot.section].get(s) if sections else None
         key = None if place is None else (sections[slot.section].group, place)
         earlier = -1 if key is None else known.get(key, -1)
-        if earlier >= 0 and s not in varied:
-            figure[s] = earlier
-            continue
-        figure[s] = len(model)
-        model.append(earlier)
+        if earlier < 0 or s in varied:
+            model.append(earlier)
+        figure[s] = len(model) - 1 if earlier < 0 or s in varied else earlier
         if key is not None:
             known.setdefault(key, int(figure[s]))
     return Form(figure, np.array(model, dtype=np.int64))
@@ -94,14 +91,10 @@ def _places(slots: Sequence[Slot], section: int) -> dict[int, int]:
 
 def _varied(places: Sequence[dict[int, int]], sections: Sequence[Section]) -> set[int]:
     """The slots with which the last repetition of each group ends differently."""
-    last: dict[int, int] = {}
-    longest: dict[int, int] = {}  # how many slots of the group are known before its last section
-    for number, section in enumerate(sections):
-        if section.group in last:
-            before = len(places[last[section.group]])
-            longest[section.group] = max(longest.get(section.group, 0), before)
-        last[section.group] = number
-    return {s for group, before in longest.items() for s in _tail(places[last[group]], before)}
+    groups: dict[int, list[dict[int, int]]] = {}
+    for section, of_section in zip(sections, places, strict=True):
+        groups.setdefault(section.group, []).append(of_section)
+    return {s for *before, last in groups.values() for s in _tail(last, max(map(len, before), default=0))}
 
 
 def _tail(places: dict[int, int], known: int) -> list[int]:

@@ -10,8 +10,11 @@ Two methods, led by :mod:`~gpu_job.choreography.bounds`:
 Where blocks are many, the search looks at those of the highest bounds only. Where it has dropped beginnings or blocks
 for room, ``bound`` says what they could have been worth. Nothing is drawn by chance.
 
-Tried and not kept: as many beginnings for every last block (worse, three times the time), polishing pairs of figures
-(a fifth more time, nothing gained), a second search without charges (twice the time, 0.2 % of the value).
+A second search goes by half the charges: those that bound best favour blocks that few want a little too much. On 16
+puzzles of 48 slots and 390 blocks both come within 0.16 % of the best that any effort found (1 % at worst), the first
+alone, half as wide again, within 0.32 %, in the same 50 ms. Tried and not kept: as many beginnings for every last
+block (worse, three times the time), polishing pairs of figures (a fifth more time, nothing gained), a second search
+without charges.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from shared.timeline import FloatArray, IntArray
 
 _OFFENCE = 1e4  # more than any choice is worth: first as few offences as can be
 _MOST_EXTENSIONS = 8192  # looked at in one step of the search, where the width would look at fewer
+_CHARGED = (1.0, 0.5)
 _TINY = 1e-5  # by which sums in single precision differ
 
 
@@ -33,9 +37,9 @@ _TINY = 1e-5  # by which sums in single precision differ
 class Effort:
     """``width`` beginnings kept; ``candidates`` blocks looked at for a figure; ``steps`` in which charges are found."""
 
-    width: int = 384
+    width: int = 256
     candidates: int = 64
-    steps: int = 30
+    steps: int = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,10 +79,15 @@ def solve(puzzle: Puzzle, effort: Effort | None = None) -> Solution:
     if not np.isfinite(puzzle.worth).any(axis=1).all():
         raise ValueError("a figure without a block")
     effort = effort or Effort()
-    known = _polished(puzzle, greedy(puzzle))
-    found = _searched(puzzle, _outlook(puzzle, known, effort), known, effort.width)
-    best = max(found, _polished(puzzle, found.choice), key=lambda solution: solution.rank)
-    return replace(best, bound=max(best.value, found.bound))
+    best, bound = _polished(puzzle, greedy(puzzle)), np.inf
+    outlook = _outlook(puzzle, best, effort)
+    for share in _CHARGED:
+        found = _searched(puzzle, _charging(puzzle, outlook, share), best, effort.width)
+        best = max(found, _polished(puzzle, found.choice), key=lambda solution: solution.rank)
+        bound = min(bound, found.bound)
+        if bound <= best.value + _TINY:
+            break
+    return replace(best, bound=max(best.value, bound))
 
 
 def greedy(puzzle: Puzzle) -> IntArray:
@@ -138,6 +147,14 @@ def _charges(puzzle: Puzzle, chain: Chain, known: Solution, effort: Effort) -> C
 def _looked(puzzle: Puzzle, chain: Chain, charges: Charges, rest: float) -> _Outlook:
     charged = chain.charged(puzzle, charges)
     return _Outlook(chain, charges, charged, chain.ahead(charged.all), rest)
+
+
+def _charging(puzzle: Puzzle, outlook: _Outlook, share: float) -> _Outlook:
+    """The same, but that only this share of the charges is asked for."""
+    if share == 1:
+        return outlook
+    charges = Charges(outlook.charges.tolls * np.float32(share), outlook.charges.shares * np.float32(share))
+    return _looked(puzzle, outlook.chain, charges, outlook.rest)
 
 
 def _likeliest(marginals: FloatArray, effort: Effort) -> IntArray:

@@ -27,20 +27,21 @@ def why(
     library: MoveLibrary, before: int | None, block: int, role: Role | None, scores: Mapping[str, float],
     costs: Mapping[str, float], *, repeats: bool,
 ) -> str:  # fmt: skip
-    """``before`` the block before it, ``repeats`` whether the slot repeats an earlier one of its section."""
+    """``before`` the block before it, ``scores`` in which blocks differ, ``repeats`` whether the slot repeats an
+    earlier one of its section."""
     label = library.move_of(block).annotation.label.replace("_", " ")
     where = f"the {role}" if role else "the song"
     said = _of_scores(scores, where)
     follows = _of_what_is_before(library, before, block, costs)
     again = [f"as in {where} before"] if repeats else []
-    return f"{label[:1].upper()}{label[1:]}: {'; '.join([*again, said, follows])}."
+    return f"{label[:1].upper()}{label[1:]}: {'; '.join([*again, *said, follows])}."
 
 
-def _of_scores(scores: Mapping[str, float], where: str) -> str:
-    """The highest two."""
-    known = sorted((name for name in scores), key=lambda name: (-round(scores[name], 1), _place(name)))
+def _of_scores(scores: Mapping[str, float], where: str) -> list[str]:
+    """The highest two; nothing where there are none."""
+    known = sorted(scores, key=lambda name: (-round(scores[name], 1), _place(name)))
     told = [f"{_SAYS.get(name, name).format(where=where)}" for name in known[:_MANY]]
-    return " and ".join(told)
+    return [" and ".join(told)] if told else []
 
 
 def _place(name: str) -> int:

@@ -215,8 +215,9 @@ def test_alternatives_differ_and_the_first_is_the_best_alone() -> None:
 
 def test_every_block_has_its_scores_and_a_sentence() -> None:
     music, library = a_song(SHORT), a_library(60)
-    scores = _scores(music, library)
+    scores = {**_scores(music, library), "same for all": np.ones((len(slots(music)), len(library)))}
     found = planned(music, library, Wishes(), _fit(music, library), scores=scores)
     for s, placed in enumerate(found.plans[0].placed):
         assert placed.scores == {name: matrix[s, placed.block] for name, matrix in scores.items()}
-        assert placed.why.endswith(".")
+        assert "taste" in placed.why
+        assert "same for all" not in placed.why

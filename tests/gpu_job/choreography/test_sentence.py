@@ -39,5 +39,11 @@ def test_a_repetition_is_told() -> None:
     assert "before;" not in _why(0, 1)
 
 
+def test_where_nothing_tells_blocks_apart_only_what_is_before_is_told() -> None:
+    label = LIBRARY.moves[0].annotation.label.replace("_", " ")
+    told = why(LIBRARY, None, 0, Role.CHORUS, {}, {"transition": 0.0}, repeats=False)
+    assert told.lower() == f"{label}: it opens the dance."
+
+
 def test_a_score_without_words_is_named() -> None:
     assert "unheard_of" in why(LIBRARY, None, 0, None, {"unheard_of": 0.9}, {"transition": 0.0}, repeats=False)
