@@ -140,7 +140,7 @@ def test_noise_before_and_after_a_song_has_no_beats(plain: Heard) -> None:
     truth, music = plain
     silence = np.zeros(3 * SAMPLE_RATE_HZ)
     samples = np.concatenate([silence, truth.samples, silence])
-    samples += 0.02 * np.random.default_rng(0).standard_normal(len(samples))
+    samples += 0.005 * np.random.default_rng(0).standard_normal(len(samples))
     found = heard(samples)
     assert len(found.beats) == len(truth.beats) == len(music.beats)
     assert abs(found.beats.beats_s[0] - 3 - truth.beats.beats_s[0]) < 0.02
