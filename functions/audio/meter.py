@@ -1,8 +1,8 @@
 """Which beat is the first of its bar: the sound around each beat, held against a bar of four.
 
 The pattern says what the band plays when people dance bachata: the bass long on 1, silent on 2, short
-on "2 and", the low bongo on 4, a new chord on 1. This module knows neither tempo nor sections, and
-takes every bar for four beats long; a bar cut short shows as a change of position.
+on "2 and", the low bongo on 4, a new chord on 1. This module knows neither tempo nor sections.
+For a clip every bar is four beats long, and one cut short shows as a change of position; a song's bars may end early.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MOVE_COST = 15.0
 SONG_PATTERN = np.column_stack([PATTERN, [+.45, -.22, -.25, -.03]])  # fmt: skip
 HALF_BAR_COST, ODD_BAR_COST = 6.0, 20.0
 OPENING = 6.0  # three bars of bachata say as much; an intro of a guitar alone may say less
-SECTION_BEATS = 16.0
+SECTION_BEATS = 16.0  # four bars: what a part has more of than another says nothing of its bars
 OWN_BARS = 8.0  # a song's own pattern counts half after so many bars
 # Standard errors by which the bars fit better than moved ones: at the first no better than chance.
 EVEN_SURENESS, SURENESS = 0.0, 6.0
@@ -82,7 +82,6 @@ def broken_bars(
     """
     change = _half_bar_change(spectrum.chroma, beats_s * rate_hz)[:, None]
     heard = np.hstack([evidence(beats_s, spectrum, onset, rate_hz), _standardised(change, np.array([0.2]))])
-    # A section without bass differs from one with it, and says nothing of the bars by that.
     heard -= np.stack([moving_mean(column, SECTION_BEATS) for column in heard.T], axis=1)
     return barred(heard, opening)
 
