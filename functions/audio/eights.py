@@ -16,7 +16,7 @@ from shared.timeline import BEATS_PER_BAR, FloatArray, IntArray
 ONE, FIVE = 0, 1
 RESTART_COST = 1.5  # of an eight cut to one bar, in sums of novelty: five sections must ask for it
 FRESH = 0.1  # what a bar after a broken one, and the first of all, gains if it begins an eight: bands do so
-BEYOND_DOUBT = 2.5  # standard errors
+CLEAR = 0.12  # of what stands out: half of a usual boundary between two sections
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,9 +51,10 @@ def _alternating(gain: FloatArray) -> IntArray:
 
 
 def _sureness(gain: FloatArray, second: IntArray) -> float:
-    """By how many standard errors more is new on the ones than on the fives, as a share of no doubt."""
-    more = float(np.where(second == ONE, gain, -gain).sum())
-    return float(np.clip(more / max(float(np.linalg.norm(gain)), 1e-9) / BEYOND_DOUBT, 0, 1))
+    """How much of what stands out does so on ones and not on fives; each clear one halves the doubt that is left."""
+    ones, fives = (float((gain[second == half] ** 2).sum()) for half in (ONE, FIVE))
+    clear = int((gain[second == ONE] > CLEAR).sum())
+    return max(0.0, (ones - fives) / max(ones + fives, 1e-9)) * (1 - 0.5**clear)
 
 
 def _standing_out(novelty: FloatArray) -> FloatArray:

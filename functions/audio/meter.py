@@ -1,8 +1,8 @@
 """Which beat is the first of its bar: the sound around each beat, held against a bar of four.
 
 The pattern says what the band plays when people dance bachata: the bass long on 1, silent on 2, short
-on "2 and", the low bongo on 4, a new chord on 1. This module knows neither tempo nor sections, and
-takes every bar for four beats long; a bar cut short shows as a change of position.
+on "2 and", the low bongo on 4, a new chord on 1. This module knows neither tempo nor sections.
+For a clip every bar is four beats long, and one cut short shows as a change of position; a song's bars may end early.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ MOVE_COST = 15.0
 # Then what is new beside the last two beats counts too: an arpeggio sounds its chord in two (70 clips, as above).
 SONG_PATTERN = np.column_stack([PATTERN, [+.45, -.22, -.25, -.03]])  # fmt: skip
 HALF_BAR_COST, ODD_BAR_COST = 6.0, 20.0
-FIRST_IS_ONE = 4.0  # two bars of bachata say as much: an intro of a guitar alone may say less, a pick-up is found
-SECTION_BEATS = 16.0
+OPENING = 6.0  # three bars of bachata say as much; an intro of a guitar alone may say less
+SECTION_BEATS = 16.0  # four bars: what a part has more of than another says nothing of its bars
 OWN_BARS = 8.0  # a song's own pattern counts half after so many bars
 # Standard errors by which the bars fit better than moved ones: at the first no better than chance.
 EVEN_SURENESS, SURENESS = 0.0, 6.0
@@ -74,28 +74,27 @@ def positions(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_h
 
 
 def broken_bars(
-    beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float, *, from_silence: bool
+    beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float, opening: int | None = None
 ) -> Meter:
     """The bars of a whole song, some of which may be shorter than four beats. Needs two beats.
 
-    ``from_silence`` whether the recording begins before the music does: then the first beat is likely a 1
+    ``opening`` the beat on which the band begins, where that is in the recording: likely a 1
     """
     change = _half_bar_change(spectrum.chroma, beats_s * rate_hz)[:, None]
     heard = np.hstack([evidence(beats_s, spectrum, onset, rate_hz), _standardised(change, np.array([0.2]))])
-    # A section without bass differs from one with it, and says nothing of the bars by that.
     heard -= np.stack([moving_mean(column, SECTION_BEATS) for column in heard.T], axis=1)
-    return barred(heard, FIRST_IS_ONE if from_silence else 0.0)
+    return barred(heard, opening)
 
 
-def barred(heard: FloatArray, first_is_one: float = 0.0) -> Meter:
+def barred(heard: FloatArray, opening: int | None = None) -> Meter:
     """The bars that fit best what is heard around each beat. ``(B, 9)``, each column of mean 0 and deviation 1
 
     What the style plays finds the bars at first; then what this song plays in them finds them more exactly.
-    ``first_is_one`` what speaks for it beside what is heard
     """
     style = heard @ SONG_PATTERN.T
     known = np.zeros_like(style)
-    known[0, 0] = first_is_one
+    if opening is not None:
+        known[opening, 0] = OPENING
     place = best_path(style + known, _ENDINGS)
     for _ in range(LEARNINGS):
         place = best_path(style + known + _own_fit(heard, place), _ENDINGS)

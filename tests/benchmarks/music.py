@@ -34,6 +34,7 @@ from tests.functions.music_truth import CONDITIONS, SongTruth, alternated, bound
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SONG_S = 210.0
+FIRST_SEED = 100  # the songs from 0 on were those that the parameters were found with
 CODECS = {"m4a": "aac", "mp3": "libmp3lame", "ogg": "libopus"}
 RIGHT_TEMPO = 0.003
 OCTAVE = 0.06  # a tempo that is off by this much is another
@@ -105,7 +106,7 @@ def print_scores(count: int) -> None:
     rows: list[list[str]] = []
     everything: dict[str, list[Score]] = {"ours": [], "librosa": []}
     for condition in CONDITIONS:
-        songs = [song(seed, alternated(condition, seed)) for seed in range(count)]
+        songs = [song(seed, alternated(condition, seed)) for seed in range(FIRST_SEED, FIRST_SEED + count)]
         for name, hear in (("ours", ours), ("librosa", librosas)):
             scores = [hear(truth) for truth in songs]
             everything[name] += scores
