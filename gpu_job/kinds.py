@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from gpu_job.choreography.inference import ChoreographInference
 from gpu_job.choreography.library_inference import LibraryInference
 from gpu_job.comparison.inference import CompareInference
 from gpu_job.segmentation.inference import SegmentInference
@@ -23,5 +24,6 @@ def _transcoded(source: BinaryIO, target: Path, key_frames_s: FloatArray) -> Wri
 INFERENCES: Mapping[Kind, Inference] = {
     Kind.SEGMENT: SegmentInference(),
     Kind.COMPARE: CompareInference(),
+    Kind.CHOREOGRAPH: ChoreographInference(),
     Kind.LIBRARY: LibraryInference(_transcoded, FORM.frame_rate_hz),
 }

@@ -126,6 +126,12 @@ class UnfitTake(PermanentError):
         """Of the take that cannot be shown, from 0 on."""
 
 
+class ClipsGone(PermanentError):
+    """None of the clips that this dance is made of can be shown any more. Please build the move library again."""
+
+    code = "CLIPS_GONE"
+
+
 class NoMoves(PermanentError):
     """The library has no move that is easy enough. Please choose a higher difficulty."""
 

@@ -60,6 +60,12 @@ class Bars:
     def __len__(self) -> int:
         return len(self.first_beat)
 
+    @property
+    def fresh(self) -> IntArray:
+        """Bars that nothing whole leads to: the first that is no pick-up, and each behind a broken one."""
+        behind = 1 + np.flatnonzero(self.beats[:-1] < BEATS_PER_BAR)
+        return np.union1d([0], behind) if self.full else behind
+
     def means(self, rows: FloatArray) -> FloatArray:
         """Mean of the rows of each bar's beats. ``(B, …)`` → ``(n, …)``"""
         return np.add.reduceat(rows, self.first_beat, axis=0) / self.beats.reshape(-1, *[1] * (rows.ndim - 1))

@@ -57,27 +57,27 @@ def _with_beats(hearing: Hearing, tempo_bpm: float, duration_s: float) -> Music:
     beats_s = hearing.beats.beats_s
     found = meter.broken_bars(beats_s, hearing.spectrum, hearing.onset, hearing.rate_hz)
     rows, bars = beatwise(hearing, beats_s), Bars.of(found.positions)
-    alike = similarity(rows, bars)
-    counted = eights.eights(bars, structure.novelty(alike.within))
     curve, strokes = energy(rows), guira(rows.strokes)
+    alike = similarity(rows, bars, strokes)
+    counted = eights.eights(bars, structure.novelty(alike.within))
     return Music(
         duration_s=duration_s, tempo_bpm=tempo_bpm, tempo_confidence=hearing.tempo_confidence,
         bar_confidence=found.confidence, eight_confidence=counted.confidence,
         beats=BeatGrid(beats_s, found.positions), counts=eights.counts(found.positions, bars, counted.second),
-        energy=curve, guira=strokes, sections=_sections(alike, bars, counted.second, beats_s, curve, strokes),
+        energy=curve, guira=strokes, sections=_sections(alike, bars, counted.ones(bars), beats_s, curve, strokes),
         energy_level=beside_others(hearing, tempo_bpm), pattern_strength=pattern_strength(rows.strokes, bars),
         syncopation=syncopation(rows.strokes), embedding=embedding(rows, bars, tempo_bpm),
     )  # fmt: skip
 
 
 def _sections(
-    alike: Similarity, bars: Bars, second: IntArray, beats_s: FloatArray, curve: FloatArray, strokes: FloatArray
+    alike: Similarity, bars: Bars, ones: IntArray, beats_s: FloatArray, curve: FloatArray, strokes: FloatArray
 ) -> tuple[Section, ...]:
     """Sections from eight to eight, which tile the beats."""
-    starts = structure.segmented(alike.within, np.union1d([0], np.flatnonzero(second == eights.ONE)))
-    groups = structure.grouped(alike, starts)
+    starts = structure.segmented(alike.within, bars, ones)
     edges = np.append(bars.first_beat[starts], len(beats_s))
     means = [np.add.reduceat(values, edges[:-1]) / np.diff(edges) for values in (strokes, curve)]
+    groups = structure.grouped(alike, starts, means[0])
     shares = np.diff(edges) / len(beats_s)
     names = roles(
         [Part(int(g), float(s), float(x), float(e)) for g, s, x, e in zip(groups, shares, *means, strict=True)]

@@ -32,11 +32,11 @@ def guira(strokes: FloatArray) -> FloatArray:
 def pattern_strength(strokes: FloatArray, bars: Bars) -> float:
     """How alike the bars are in rhythm, 0 … 1: mean correlation of a bar with its neighbours, broken bars left out."""
     whole = bars.aligned(strokes)[bars.beats == BEATS_PER_BAR]
+    if len(whole) < 2:
+        return 0.0
     rows = np.sqrt(whole).reshape(len(whole), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    if len(rows) < 2:
-        return 0.0
     return float(np.clip(np.mean((rows[1:] * rows[:-1]).sum(axis=1)) / ALIKE, 0, 1))
 
 

@@ -8,6 +8,7 @@ neither sound nor beats.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,9 +36,10 @@ class Part:
 def roles(parts: Sequence[Part]) -> list[Role]:
     """One for each section; sections of one group have one role, but for the first and the last of the song."""
     groups = {part.group: _together([p for p in parts if p.group == part.group]) for part in parts}
-    once = {group for group in groups if sum(part.group == group for part in parts) == 1}
+    often = Counter(part.group for part in parts)
+    once = {group for group, count in often.items() if count == 1}
     quiet = QUIET * _median_energy(parts)
-    names = _names(groups, {group for group in once if groups[group].energy < quiet})
+    names = _names(groups, often, {group for group in once if groups[group].energy < quiet})
     found = [names[part.group] for part in parts]
     leads = [part.energy < quiet or (part.group in once and part.share < SHORT_SHARE) for part in parts]
     if len(parts) > 1:
@@ -62,13 +64,16 @@ def _median_energy(parts: Sequence[Part]) -> float:
     return next(part.energy for part, share in zip(ordered, reached, strict=True) if share >= total / 2 - 1e-9)
 
 
-def _names(groups: dict[int, Part], bridges: set[int]) -> dict[int, Role]:
-    """Verse, chorus, mambo or bridge of each group."""
-    names = dict.fromkeys(groups, Role.CHORUS) | dict.fromkeys(bridges, Role.BRIDGE)
+def _names(groups: dict[int, Part], often: dict[int, int], bridges: set[int]) -> dict[int, Role]:
+    """Verse, chorus, mambo or bridge of each group; ``often`` how many sections each has."""
     main = sorted((groups[group] for group in groups.keys() - bridges), key=lambda part: part.energy)
-    if len(main) > 2 and main[-1].energy > main[-2].energy + MAMBO_ABOVE:
-        names[main.pop().group] = Role.MAMBO
-    return names | dict.fromkeys(_verses(main), Role.VERSE)
+    mambos = [main.pop().group] if len(main) > 2 and main[-1].energy > main[-2].energy + MAMBO_ABOVE else []
+    verses = set(_verses(main))
+    others = [part for part in main if part.group not in verses]
+    chorus = max(others, key=lambda part: (often[part.group], part.share), default=None)
+    mambos += [part.group for part in others if chorus and part.energy > chorus.energy]
+    named = ((Role.BRIDGE, bridges), (Role.MAMBO, mambos), (Role.VERSE, verses))
+    return dict.fromkeys(groups, Role.CHORUS) | {group: role for role, members in named for group in members}
 
 
 def _verses(main: Sequence[Part]) -> Iterable[int]:

@@ -7,6 +7,7 @@ segmentation algorithm* (2023). This module knows neither sections nor their rol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,20 @@ from shared.timeline import FloatArray
 
 CYCLE_BARS = 4
 SOUND_BANDS = 20  # of four mel bands each
-# Squared distances at which two bars are alike by 1/e, at the least: below, what differs is chance.
-LEAST_SOUND_DB2 = 9.0
-LEAST_RHYTHM = 0.06  # mean squared difference of strokes' roots
+# Squared distance at which two bars are alike by 1/e: so many times that of the same bar of two cycles on end,
+# which is what players vary, or this much where a machine plays.
+BEYOND_CHANCE = 8.0
+LEAST_SOUND_DB2 = 0.25
+LEAST_RHYTHM = 0.01  # mean squared difference of strokes' roots
+# A cycle of chords has no such measure, as it may be longer: what half of the song's bars differ by, or this much.
 LEAST_HARMONY = 0.25  # two minus twice the cosine
-USUAL = 0.5  # quantile of a song's own distances that is such a distance where it is larger
-WEIGHTS = (0.4, 0.3, 0.3)  # of harmony, sound and rhythm
+GUIRA = 0.06  # squared difference: derecho and majao differ by half, and are not alike
+WEIGHTS = (
+    0.35,
+    0.25,
+    0.2,
+    0.2,
+)  # of harmony, sound, rhythm and, for itself, the güira: it names the parts of a bachata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +45,17 @@ class Similarity:
     between: FloatArray
 
 
-def similarity(rows: Beatwise, bars: Bars) -> Similarity:
-    """Of the bars of a recording."""
-    chords = _chords(rows, bars)
-    sound, rhythm = _sound(rows, bars), _rhythm(rows, bars)
-    cycles = _alike(_cycle_distances(chords), LEAST_HARMONY)
-    single = _alike(_distances(chords), LEAST_HARMONY)
-    alike = _alike(sound, LEAST_SOUND_DB2), _alike(rhythm, LEAST_RHYTHM)
+def similarity(rows: Beatwise, bars: Bars, guira: FloatArray) -> Similarity:
+    """Of the bars of a recording. ``guira`` ``(B,)`` 0 … 1"""
+    chords, sound, rhythm = _chords(rows, bars), _sound(rows, bars), _rhythm(rows, bars)
+    strokes = bars.means(guira)[:, None]
+    alike = (
+        _beyond_chance(_nearest(_ahead_and_behind(sound)), LEAST_SOUND_DB2),
+        _beyond_chance(_nearest(_ahead_and_behind(rhythm)), LEAST_RHYTHM),
+        np.exp(-_distances(strokes, strokes) / GUIRA),
+    )
+    cycles = _beside_usual(_nearest([_cycles(chords, last) for last in (0, CYCLE_BARS - 1)]))
+    single = _beside_usual(_distances(chords, chords))
     return Similarity(_weighted(cycles, *alike), _weighted(single, *alike))
 
 
@@ -50,15 +63,38 @@ def _weighted(*parts: FloatArray) -> FloatArray:
     return sum((weight * part for weight, part in zip(WEIGHTS, parts, strict=True)), np.zeros(()))
 
 
-def _alike(squared: FloatArray, least: float) -> FloatArray:
-    """Squared distances → 0 … 1, on the scale of the song unless all its bars are alike."""
-    return np.exp(-squared / max(float(np.quantile(squared, USUAL)), least))
+def _beyond_chance(squared: FloatArray, least: float) -> FloatArray:
+    """Squared distances → 0 … 1, on the scale of what the players vary."""
+    again = np.diag(squared, min(CYCLE_BARS, len(squared) - 1))
+    return np.exp(-squared / max(BEYOND_CHANCE * float(np.median(again)), least))
 
 
-def _distances(rows: FloatArray) -> FloatArray:
-    """Squared, of each row with each. ``(n, k)`` → ``(n, n)``"""
-    power = (rows**2).sum(axis=1)
-    return np.maximum(power[:, None] + power - 2 * rows @ rows.T, 0)
+def _beside_usual(squared: FloatArray) -> FloatArray:
+    """Squared distances → 0 … 1, on the scale of the song."""
+    return np.exp(-squared / max(float(np.median(squared)), LEAST_HARMONY))
+
+
+def _distances(rows: FloatArray, others: FloatArray) -> FloatArray:
+    """Squared, of each row with each of the others. ``(n, k)``, ``(m, k)`` → ``(n, m)``"""
+    power, other_power = (rows**2).sum(axis=1), (others**2).sum(axis=1)
+    return np.maximum(power[:, None] + other_power - 2 * rows @ others.T, 0)
+
+
+def _nearest(views: Sequence[FloatArray]) -> FloatArray:
+    """The least distance of any view of each bar to any of each other. ``(n, k)`` each → ``(n, n)``
+
+    A section's first bars are known by those behind them, and its last by those before.
+    """
+    return np.min([_distances(a, b) for a in views for b in views], axis=0)
+
+
+def _ahead_and_behind(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Means of the four bars that begin at each, and of those that end there: what a chord or a fill adds is gone."""
+    total = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)])
+    here = np.arange(len(rows))
+    first, behind = np.maximum(here + 1 - CYCLE_BARS, 0), np.minimum(here + CYCLE_BARS, len(rows))
+    ahead = (total[behind] - total[here]) / (behind - here)[:, None]
+    return ahead, (total[here + 1] - total[first]) / (here + 1 - first)[:, None]
 
 
 def _chords(rows: Beatwise, bars: Bars) -> FloatArray:
@@ -71,16 +107,6 @@ def _unit(rows: FloatArray) -> FloatArray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
-def _cycle_distances(chords: FloatArray) -> FloatArray:
-    """Of the four bars around each with those around each other, bar ``n`` of the cycle with bar ``n``.
-
-    A bar may be the last of its cycle or the first: a section's first bars know only those behind them,
-    and its last only those before, so the best of both counts.
-    """
-    cycles = [_cycles(chords, last) for last in (0, CYCLE_BARS - 1)]
-    return np.min([2 - 2 * a @ b.T for a in cycles for b in cycles], axis=0).clip(0)
-
-
 def _cycles(chords: FloatArray, last: int) -> FloatArray:
     """The four bars that end ``last`` bars behind each, in the order of their number modulo 4. ``(n, 96)``"""
     count = len(chords)
@@ -90,10 +116,12 @@ def _cycles(chords: FloatArray, last: int) -> FloatArray:
 
 
 def _sound(rows: Beatwise, bars: Bars) -> FloatArray:
+    """Level of the bands, such that squared distances are mean squared decibels. ``(n, 20)``"""
     level = bars.means(rows.level)[:, : 4 * SOUND_BANDS].reshape(len(bars), SOUND_BANDS, 4).mean(axis=2)
-    return _distances(level) / SOUND_BANDS
+    return level / np.sqrt(SOUND_BANDS)
 
 
 def _rhythm(rows: Beatwise, bars: Bars) -> FloatArray:
+    """Strokes on the eighths of the bar. ``(n, 8 · bands)``"""
     strokes = np.sqrt(bars.aligned(rows.strokes[:, ::2])).reshape(len(bars), -1)
-    return _distances(strokes) / strokes.shape[1]
+    return strokes / np.sqrt(strokes.shape[1])

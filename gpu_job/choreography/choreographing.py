@@ -21,5 +21,6 @@ def choreographed(music: Music, library: MoveLibrary, wishes: Wishes, transition
     Raises NoBeat, NoMoves.
     """
     scores = factors(library, contexts(music, slots(music)), wishes)
-    found = planned(music, library, wishes, fit(scores), allowed(library, wishes), scores=scores, transition=transition)
+    told = {name: score for name, score in scores.items() if name != "style" or wishes.style}
+    found = planned(music, library, wishes, fit(scores), allowed(library, wishes), scores=told, transition=transition)
     return replace(found, warnings=(*unmet(library, wishes), *found.warnings))

@@ -33,6 +33,7 @@ from gpu_job.choreography import usual
 from gpu_job.choreography.dancing import POINTS_PER_BEAT, WITHIN, Dance, Dancer
 from gpu_job.devices import device
 from gpu_job.movement import FROM_ANYWHERE, LIMB_OF, POSTURES, movement
+from shared.library import POSE_EMBEDDING
 from shared.music import COUNTS_PER_EIGHT
 from shared.timeline import FloatArray
 
@@ -79,8 +80,8 @@ class Channels:
 
 def embeddings(dances: Sequence[Dance]) -> list[FloatArray]:
     """``(K, 384)`` of each, of unit length; zeros for a block in which nobody was seen."""
-    if not dances:
-        return []
+    if not any(map(len, dances)):
+        return [np.zeros((0, POSE_EMBEDDING), np.float32) for _ in dances]
     rows = embedded(channels(dances)).cpu().numpy().astype(np.float32)
     return np.split(rows, np.cumsum([len(dance) for dance in dances])[:-1])
 

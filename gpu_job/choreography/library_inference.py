@@ -13,18 +13,14 @@ import numpy as np
 
 from gpu_job.choreography.entry import Entered, Examined, Filed, entries, examined, refiled
 from gpu_job.notice import Notice
-from gpu_job.recordings import Danced, danced
+from gpu_job.recordings import SURE, Danced, danced
 from shared.job import Job, Step
 from shared.library import QUALITIES, Annotation, Move
 from shared.music import COUNTS_PER_EIGHT
 from shared.ports import Ports
 from shared.timeline import FloatArray
 
-SURE = 0.7
-"""Below, lead and follow may have been taken for each other."""
-WHO_LEADS = Notice(
-    "WHO_LEADS", "We could not tell for sure who leads in this clip; the two may be taken for each other."
-)
+WHO_LEADS = Notice("WHO_LEADS", "We could not tell for sure who leads in this clip: each may be taken for the other.")
 
 
 class Written(Protocol):

@@ -13,11 +13,11 @@ import numpy as np
 
 from gpu_job.choreography.dancing import POINTS_PER_BEAT, WITHIN, Dance, Dancer
 from gpu_job.movement import ANGLES, POSTURES, movement
-from shared.library import JOINTS, QUALITIES
+from shared.library import QUALITIES
 from shared.timeline import FloatArray
 
 SCALES: Mapping[str, tuple[float, float]] = {
-    "energy": (0.2, 0.67), "complexity": (2.5, 6.4), "smoothness": (-4.4, -3.0), "coverage": (0.9, 2.8),
+    "energy": (0.2, 0.67), "complexity": (2.5, 6.4), "smoothness": (-3.4, -2.4), "coverage": (0.9, 2.8),
     "detection": (0.0, 1.0),
 }  # fmt: skip
 """What is 0 and what is 1: quantiles of 5 % and 95 % over the 279 blocks of 115 real clips, as ``python -m
@@ -25,14 +25,8 @@ tests.benchmarks.moves FOLDER`` prints them. Detection is a share as it is."""
 
 FASTEST = 4.0
 """Torso lengths a beat, a hand in a spin. What is faster is a jump of the estimator and counts as this."""
-LIMB_ENDS = tuple(JOINTS.index(landmark) for landmark in (15, 16, 27, 28))
-"""Wrists and ankles."""
-FLUENT = 3.0
-"""Cycles a beat up to which fluency is looked at: 15 poses a second carry 3.5 at 128 BPM, and the last tell jitter."""
-PADDING = 4
-"""The spectrum is read so many times more finely than its points: an arc through few points is no arc."""
-LEAST_SEEN = 0.75
-"""Share of points at which a limb is seen, below which its speed tells nothing of fluency."""
+SHARPEST = FASTEST * POINTS_PER_BEAT
+"""Torso lengths a beat²: from standing still to the fastest between two points."""
 FORESHORTENED = 3.0
 """Feet that are lower in the picture by a torso length are nearer by about three, before a level camera at the
 height of the belly (decision 13: a body grows by 2.4 an image height)."""
@@ -67,8 +61,8 @@ def qualities(dance: Dance) -> FloatArray:
 
 
 def measures(dance: Dance) -> FloatArray:
-    """``(K, 5)`` before they are put on their scales: torso lengths a beat, dimensions, spectral arc length, torso
-    lengths, share. What cannot be told is 0, but for smoothness as low as it goes."""
+    """``(K, 5)`` before they are put on their scales: torso lengths a beat, dimensions, logarithm of beats², torso
+    lengths, share. What cannot be told is 0, of smoothness the lowest."""
     profiles = [profile(dancer) for dancer in dance.dancers]
     both = (dance.lead.detected & dance.follow.detected)[:, WITHIN].mean(axis=1)
     columns = [_energy(profiles), _complexity(profiles), _smoothness(profiles), _coverage(dance), both]
@@ -82,8 +76,9 @@ def profile(dancer: Dancer) -> Profiles:
     angles = postures[..., -ANGLES:]
     turning = _change(angles)
     kept = (
-        np.minimum(np.linalg.norm(velocity, axis=-1), FASTEST), np.linalg.norm(_change(velocity), axis=-1),
-        angles, abs(turning), abs(_change(turning)), postures,
+        np.minimum(np.linalg.norm(velocity, axis=-1), FASTEST),
+        np.minimum(np.linalg.norm(_change(velocity), axis=-1), SHARPEST), angles,
+        abs(turning), abs(_change(turning)), postures,
     )  # fmt: skip
     return Profiles(*(each[:, WITHIN] for each in kept))
 
@@ -110,34 +105,14 @@ def _complexity(profiles: Sequence[Profiles]) -> FloatArray:
 
 
 def _smoothness(profiles: Sequence[Profiles]) -> FloatArray:
-    """Mean spectral arc length of the speeds of wrists and ankles that are seen."""
-    speeds = np.concatenate([each.speed[..., LIMB_ENDS] for each in profiles], axis=2)
-    arcs = np.array([[_limb_arc(limb) for limb in block.T] for block in speeds]).reshape(len(speeds), -1)
-    return np.where(np.isfinite(arcs).any(axis=1), _mean(arcs, 1), SCALES["smoothness"][0])
-
-
-def _limb_arc(speed: FloatArray) -> float:
-    """Of one limb in one block, gaps bridged by straight lines; NaN where it is seen too little, or still."""
-    seen = np.isfinite(speed)
-    if seen.mean() < LEAST_SEEN:
-        return np.nan
-    rows = np.arange(len(speed))
-    return spectral_arc_length(np.interp(rows, rows[seen], speed[seen]))
-
-
-def spectral_arc_length(speed: FloatArray) -> float:
-    """The length of the curve of a speed's normalised spectrum up to :data:`FLUENT`, negative: the smoother the
-    motion, the nearer to 0 (Balasubramanian, Melendez-Calderon and Burdet, 2012). NaN where nothing moves.
-
-    ``speed`` ``(Q,)`` ≥ 0 at :data:`POINTS_PER_BEAT`
-    """
-    size = PADDING * len(speed)
-    cycles = np.fft.rfftfreq(size, 1 / POINTS_PER_BEAT)
-    spectrum = np.abs(np.fft.rfft(speed, size))[cycles <= FLUENT]
-    if spectrum[0] <= 1e-6:
-        return np.nan
-    rise, run = np.diff(spectrum / spectrum[0]), np.diff(cycles[cycles <= FLUENT] / FLUENT)
-    return -float(np.hypot(rise, run).sum())
+    """Minus the logarithm of mean squared acceleration over mean squared speed, of all joints of both: the
+    log dimensionless jerk (Hogan and Sternad, 2009) one derivative lower, for of 15 poses a second a third
+    derivative is noise. The lowest there is where nothing moves."""
+    speeds = np.concatenate([each.speed for each in profiles], axis=2)
+    changes = np.concatenate([each.acceleration for each in profiles], axis=2)
+    moves, swings = _mean(speeds**2, (1, 2)), _mean(changes**2, (1, 2))
+    told = (moves > 0) & (swings > 0)
+    return np.where(told, np.log(np.where(told, moves, 1.0) / np.where(told, swings, 1.0)), SCALES["smoothness"][0])
 
 
 def _coverage(dance: Dance) -> FloatArray:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from gpu_job.choreography.plan import Placed, Plan
+from gpu_job.choreography.planning import Planned
+from shared.job import Job
 from shared.library import MoveLibrary
 from shared.music import Music
 from shared.wishes import Wishes
 
 SCHEMA = 1
+BRIEFLY = (
+    "number", "start_s", "end_s", "first_count", "counts", "section", "move", "block", "label", "difficulty", "ratio",
+    "why",
+)  # fmt: skip
+"""What a client shows of a block."""
 
 
 def song(music: Music) -> dict[str, Any]:
@@ -78,9 +85,12 @@ def full(plan: Plan, music: Music, library: MoveLibrary) -> dict[str, Any]:
     }
 
 
-def plan_json(plans: Sequence[Plan], music: Music, library: MoveLibrary, wishes: Wishes) -> dict[str, Any]:
-    """The first plan, and the alternatives to it."""
-    first, *others = (full(plan, music, library) for plan in plans)
+def plan_json(planned: Planned, music: Music, library: MoveLibrary, wishes: Wishes) -> dict[str, Any]:
+    """The first plan with what no plan exceeds, and the alternatives to it with how much they differ."""
+    first, *others = (
+        {**full(plan, music, library), "difference": _rounded(difference)}
+        for plan, difference in zip(planned.plans, planned.differences, strict=True)
+    )
     return {
         "schema": SCHEMA,
         "kind": "choreograph",
@@ -91,8 +101,28 @@ def plan_json(plans: Sequence[Plan], music: Music, library: MoveLibrary, wishes:
         "counts": [int(count) for count in music.counts],
         "energy": [_rounded(energy) for energy in music.energy],
         "library": {"version": library.version, "moves": len(library.moves), "blocks": len(library)},
+        "bound": _rounded(planned.bound),
         **first,
         "alternatives": others,
+    }
+
+
+def summary(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Of ``plan.json``, what a client shows; what is long stays in the bucket."""
+    briefly = [{name: block[name] for name in BRIEFLY} for block in told["blocks"]]
+    same = {name: told[name] for name in ("song", "sections", "wishes", "library", "value", "bound")}
+    return {**same, "plan": briefly}
+
+
+def source(job: Job, sha256: str) -> dict[str, Any]:
+    """The song as ``result.json`` tells of it."""
+    audio = job.media["audio"]
+    return {
+        "name": job.source.name.rpartition("/")[2],
+        "sha256": sha256,
+        "container": job.media["container"],
+        "codec": audio["codec"],
+        "duration_s": job.media["duration_s"],
     }
 
 

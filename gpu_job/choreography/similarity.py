@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from gpu_job.choreography.fusion import METHOD, Fusion, meant
-from gpu_job.segmentation.similarity import device
+from gpu_job.devices import device
 from shared.errors import BadMessage, NotFound
 from shared.features import pack, unpacked
 from shared.library import MoveLibrary
@@ -172,7 +172,8 @@ def _rows(fusion: Fusion, kind: Kind, blocks: IntArray | slice) -> FloatArray:
     vectors = torch.from_numpy(np.ascontiguousarray(fusion.vectors[:, columns])).to(device())
     roots = torch.from_numpy(np.ascontiguousarray(fusion.roots[:, of])).to(device())
     chosen = blocks if isinstance(blocks, slice) else torch.from_numpy(blocks)
-    return meant(vectors[chosen] @ vectors.T, roots[chosen] @ roots.T).half().cpu().numpy()
+    alike, weights = vectors[chosen] @ vectors.T, roots[chosen] @ roots.T
+    return meant(alike.cpu().numpy(), weights.cpu().numpy()).astype(np.float16)
 
 
 def _square(matrix: FloatArray, blocks: int) -> FloatArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpu_job.choreography.wishes import Style
+from shared.library import Style
 from shared.music import Role
 
 NEUTRAL = 0.5

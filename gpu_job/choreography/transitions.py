@@ -31,6 +31,9 @@ SCALES: Mapping[str, float] = {"pose": 0.35, "velocity": 0.5, "place": 0.12, "ho
 any two of 279 blocks of 114 real clips the medians are 0.40, 0.54, 0.18, 0.17 and 1.41, and that of the cost is 0.53;
 one cut in twenty costs 0.28 or less."""
 NEUTRAL = 0.5
+METHOD = "cuts-1"
+"""Another formula is another name: what was computed by it is kept under it."""
+
 BoolArray = npt.NDArray[np.bool_]
 
 _CHUNK = 2048  # ends at a time: 2048 × 10⁴ starts × 4 B = 80 MB for each part

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,14 +24,10 @@ from av.stream import Stream
 from shared.errors import DamagedFile, PermanentError, UnfitTake
 from shared.media.container import Reading, Source, opened, source_file
 from shared.media.encoding import CLOCK_HZ
-from shared.media.films import Soundtrack
 from shared.media.mezzanines import headers_of
-from shared.media.muxing import Unfit, decoding_time, faults_named, muxer
-from shared.media.soundtracks import SoundPackets, copied_packets, encoded_packets
+from shared.media.muxing import EDIT_CLOCK_HZ, Unfit, decoding_time, faults_named, muxer
+from shared.media.soundtracks import SoundPackets, Soundtrack, copied_packets, encoded_packets
 from shared.timeline import FloatArray, IntArray
-
-# On this clock the edit list says where the sound begins: to a sample, and not to a millisecond.
-EDIT_CLOCK_HZ = 48_000
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +51,13 @@ def joined(takes: Sequence[Take], target: Path, end_s: float, soundtrack: Soundt
     AAC and MP3 are copied, other sound is encoded once; it ends with the film. Never more than one take is in
     memory, beside the packets of the sound.
 
-    Raises UnfitTake, which tells the first take whose clip is not there, is damaged, has other parameter sets than
-    the first, or has no key frame there; EmptyFile, NotAVideo, DamagedFile for a soundtrack that cannot be
-    read; ValueError without a frame or where times do not increase; OSError where ``target`` cannot be written.
+    Raises UnfitTake, which tells the first take whose clip is not there, is damaged, or has no key frame there, or
+    whose parameter sets are not those of most; EmptyFile, NotAVideo, NoSound, DamagedFile for a soundtrack that
+    cannot be read; ValueError without a frame or where times do not increase; OSError where ``target`` cannot be
+    written.
     """
-    clips, ticks = _Clips(takes), _ticks(takes, end_s)
+    ticks = _ticks(takes, end_s)
+    clips = _Clips.of(takes)
     try:
         _write(target, clips, ticks, soundtrack, copied_packets)
     except Unfit as error:
@@ -67,6 +66,12 @@ def joined(takes: Sequence[Take], target: Path, end_s: float, soundtrack: Soundt
             _write(target, clips, ticks, soundtrack, encoded_packets)
         except Unfit as unfit:
             raise DamagedFile from unfit
+
+
+def check(takes: Sequence[Take]) -> None:
+    """Whether the takes can be joined, as far as can be told without reading all of them. Raises UnfitTake as
+    :func:`joined` does."""
+    _Clips.of(takes)
 
 
 def _write(
@@ -128,42 +133,51 @@ class _Index:
             return cls(headers_of(container), *table.T)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Clips:
-    """The takes' clips, each looked through once however many takes it has."""
+    """The takes, and where their clips' packets lie; each clip is looked through once however many takes it has."""
 
     takes: Sequence[Take]
-    indices: dict[Source, _Index] = field(default_factory=dict)
+    indices: Mapping[Source, _Index]
+
+    @classmethod
+    def of(cls, takes: Sequence[Take]) -> _Clips:
+        """Raises UnfitTake."""
+        indices: dict[Source, _Index] = {}
+        for number, take in enumerate(takes):
+            with _told(take, number):
+                if take.source not in indices:
+                    indices[take.source] = _Index.of(take.source)
+                _check(take, indices[take.source])
+        usual = Counter(indices[take.source].headers for take in takes).most_common(1)
+        for number, take in enumerate(takes):
+            if indices[take.source].headers != usual[0][0]:
+                with _told(take, number):
+                    raise DamagedFile("It was transcoded in another form than the others.")
+        return cls(takes, indices)
 
     def packets(self) -> Iterator[tuple[bytes, bool]]:
         """Of all takes in turn, and whether each is a key frame."""
         for number, take in enumerate(self.takes):
             with _told(take, number):
-                packets = self._packets_of(take)
+                packets = _read(take, self.indices[take.source])
             yield from packets
 
-    def _packets_of(self, take: Take) -> list[tuple[bytes, bool]]:
-        index = self._index(take.source)
-        first, end = take.first_frame, take.first_frame + len(take.shown_s)
-        if index.headers != self._index(self.takes[0].source).headers:
-            raise DamagedFile("It was transcoded in another form than the first.")
-        if not 0 <= first < end <= len(index.sizes):
-            raise DamagedFile(f"It has {len(index.sizes)} frames, and those from {first} to {end} are wanted.")
-        if not index.is_key[first]:
-            raise DamagedFile(f"Its frame {first} is no key frame.")
-        return _read(take.source, index, slice(first, end))
 
-    def _index(self, source: Source) -> _Index:
-        if source not in self.indices:
-            self.indices[source] = _Index.of(source)
-        return self.indices[source]
+def _check(take: Take, index: _Index) -> None:
+    first, end = take.first_frame, take.first_frame + len(take.shown_s)
+    if not 0 <= first < end <= len(index.sizes):
+        raise DamagedFile(f"It has {len(index.sizes)} frames, and those from {first} to {end} are wanted.")
+    if not index.is_key[first]:
+        raise DamagedFile(f"Its frame {first} is no key frame.")
 
 
-def _read(source: Source, index: _Index, frames: slice) -> list[tuple[bytes, bool]]:
-    """The packets of these frames, which lie side by side in the file."""
+def _read(take: Take, index: _Index) -> list[tuple[bytes, bool]]:
+    """The packets of a take, which lie side by side in the file."""
+    frames = slice(take.first_frame, take.first_frame + len(take.shown_s))
     starts = index.positions[frames] - index.positions[frames.start]
     ends = starts + index.sizes[frames]
-    with source_file(source) as file:
+    with source_file(take.source) as file:
         data = _bytes(file, int(index.positions[frames.start]), int(ends[-1]))
     return [
         (data[start:end], bool(is_key))

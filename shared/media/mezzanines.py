@@ -18,12 +18,12 @@ import numpy.typing as npt
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from shared.errors import DamagedFile
 from shared.media.container import Container, Reading, Source, opened
-from shared.media.encoding import CLOCK_HZ
+from shared.media.encoding import CLOCK_HZ, tell_colours
 from shared.media.muxing import faults_named, muxer
 from shared.media.pictures import LONGEST_STILL_S, Spell, first_sample, spells
 from shared.timeline import FloatArray, nearest_sample
@@ -36,8 +36,7 @@ X264_OPTIONS = {
 }  # fmt: skip
 # Bars of bachata last 1.6 to 2.2 s: on the music no key frame comes between those that are asked for.
 KEY_FRAME_EVERY_S = 3.0
-BT709 = 1  # FFmpeg's number of the matrix
-UNKNOWN_MATRIX = 2
+UNKNOWN_MATRIX = 2  # as FFmpeg numbers them
 HIGH_DEFINITION = 720  # lines; players take BT.709 from there on and BT.601 below, where nothing is said
 BLACK, GREY = 16, 128
 
@@ -140,10 +139,8 @@ def _stream(output: OutputContainer, form: Form) -> VideoStream:
         time_base=Fraction(1, CLOCK_HZ), pix_fmt="yuv420p",
     )  # fmt: skip
     stream.width, stream.height = form.width, form.height
-    context = stream.codec_context
-    context.gop_size = max(1, round(KEY_FRAME_EVERY_S * form.frame_rate_hz))
-    context.colorspace, context.color_range = BT709, ColorRange.MPEG
-    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    stream.codec_context.gop_size = max(1, round(KEY_FRAME_EVERY_S * form.frame_rate_hz))
+    tell_colours(stream)
     return stream
 
 

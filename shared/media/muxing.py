@@ -12,6 +12,9 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+# On this clock the edit list says where the sound begins: to a sample, and not to a millisecond.
+EDIT_CLOCK_HZ = 48_000
+
 
 class Unfit(Exception):
     """These packets do not go into an MP4."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from av.container import OutputContainer
 from av.packet import Packet
 
-from shared.errors import DamagedFile
+from shared.errors import NoSound
 from shared.media.clips import COPIED_AUDIO, moved
-from shared.media.container import Container, Reading, length_s, opened
+from shared.media.container import Container, Reading, Source, length_s, opened
 from shared.media.encoding import encoded_sound
-from shared.media.films import Soundtrack
 from shared.media.muxing import Unfit
 from shared.media.waveform import PREROLL_S
 from shared.timeline import Segment
@@ -22,10 +22,18 @@ Packets: TypeAlias = "Iterator[Packet[Any]]"  # quoted: PyAV's classes are gener
 SoundPackets: TypeAlias = "Callable[[OutputContainer, Soundtrack, float], Packets]"
 
 
+@dataclass(frozen=True, slots=True)
+class Soundtrack:
+    """What a source plays within ``span``."""
+
+    source: Source
+    span: Segment
+
+
 def copied_packets(output: OutputContainer, soundtrack: Soundtrack, end_s: float) -> Packets:
     """What is heard until ``end_s`` as a new stream of ``output``, encoded where its codec does not belong into an MP4.
 
-    Raises Unfit where packets do not say their times; DamagedFile where there is no sound.
+    Raises Unfit where packets do not say their times; NoSound where there is no sound.
     """
     with opened(Reading(soundtrack.source)) as container:
         audio = container.audio
@@ -39,12 +47,12 @@ def copied_packets(output: OutputContainer, soundtrack: Soundtrack, end_s: float
 
 
 def encoded_packets(output: OutputContainer, soundtrack: Soundtrack, end_s: float) -> Packets:
-    """The same as AAC. Raises DamagedFile where there is no sound."""
+    """The same as AAC. Raises NoSound where there is no sound."""
     with opened(Reading(soundtrack.source)) as container:
         packets = encoded_sound(container, output, _span(soundtrack, end_s)) if container.audio else iter(())
         first = next(packets, None)
         if first is None:
-            raise DamagedFile("There is no sound in this file.")
+            raise NoSound
         yield first
         yield from packets
 

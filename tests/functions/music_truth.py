@@ -7,7 +7,6 @@ verse and keys from song to song. The sounds are those of the sample.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,12 +14,19 @@ import numpy as np
 
 from functions.audio.extraction import SAMPLE_RATE_HZ
 from infra.local.sample.song import EIGHTHS, MARTILLO, QUARTERS, Strokes, plucked, scraped
-from shared.music import COUNTS_PER_EIGHT, Role
+from shared.music import COUNTS_PER_EIGHT, Music, Role
 from shared.timeline import BEATS_PER_BAR, BeatGrid, FloatArray, IntArray, Segment
 
 BROKEN_BEATS = 2  # a break of bachata: half a bar
 TIMING_S = 0.006  # how far a player strays from the beat, standard deviation
 LEVEL = 0.12  # and from her loudness
+MIX = 0.3  # and how far bands differ in the loudness of their players
+ONE_PROGRESSION = 0.33  # share of the songs whose verse and chorus have the same chords
+FILLS, CRASHES, STOPS = (
+    0.5,
+    0.4,
+    0.5,
+)  # share of the sections that end in a fill or begin with a crash; of breaks that are silent
 
 # Chords as semitones above the key's tonic, minor where negative is written as (root, third).
 PROGRESSIONS = (
@@ -147,6 +153,7 @@ class Bar:
     first_beat: int
     beats: int
     number: int  # in its section
+    last: bool  # of it
     role: Role
     chord: Chord
 
@@ -168,8 +175,7 @@ def song(seed: int, condition: Condition = CONDITIONS[0], tempo_bpm: float | Non
 
 def _bars(form: Sequence[tuple[Role, int]], condition: Condition, rng: np.random.Generator) -> Iterator[Bar]:
     """The bars of the form; broken ones close some of its sections."""
-    chords = rng.permutation(len(PROGRESSIONS))
-    place = {role: PROGRESSIONS[chords[index]] for index, role in enumerate(Role)}
+    place = _progressions(rng)
     broken = set(rng.permutation(np.arange(len(form) - 1))[: condition.breaks].tolist())
     beat = condition.pick_up
     for index, (role, length) in enumerate(form):
@@ -177,8 +183,30 @@ def _bars(form: Sequence[tuple[Role, int]], condition: Condition, rng: np.random
         if index in broken:
             lengths[-1:] = [BROKEN_BEATS] if rng.random() < 0.5 else [BEATS_PER_BAR, BROKEN_BEATS]
         for number, beats in enumerate(lengths):
-            yield Bar(beat, beats, number, role, place[role][number % len(place[role])])
+            yield Bar(beat, beats, number, number == len(lengths) - 1, role, place[role][number % len(place[role])])
             beat += beats
+
+
+def _progressions(rng: np.random.Generator) -> dict[Role, tuple[Chord, ...]]:
+    """Chords of each part; in every third song chorus and verse have the same."""
+    chords = rng.permutation(len(PROGRESSIONS))
+    place = {role: PROGRESSIONS[chords[index]] for index, role in enumerate(Role)}
+    return place | ({Role.CHORUS: place[Role.VERSE]} if rng.random() < ONE_PROGRESSION else {})
+
+
+def _styles(rng: np.random.Generator) -> dict[Role, Style]:
+    """How this band plays its parts: each player louder or softer than usual, in each part anew."""
+
+    def varied(gain: float) -> float:
+        return gain * float(np.exp(MIX * rng.standard_normal()))
+
+    return {
+        role: replace(
+            style, bongo=varied(style.bongo), arpeggio=varied(style.arpeggio), lead=varied(style.lead),
+            voice=varied(style.voice),
+        )
+        for role, style in STYLES.items()
+    }  # fmt: skip
 
 
 def _beats(count: int, tempo_bpm: float, first_beat_s: float, drift: float) -> FloatArray:
@@ -218,22 +246,27 @@ class Player:
     mix: FloatArray = field(init=False)
     key: int = field(init=False)
     melodies: dict[Role, IntArray] = field(init=False)
+    styles: dict[Role, Style] = field(init=False)
 
     def __post_init__(self) -> None:
         count = int((self.beats.beats_s[-1] + 60 / self.tempo_bpm + 0.8) * SAMPLE_RATE_HZ)
         self.mix = (self.condition.noise * self.rng.standard_normal(count)).astype(np.float32)
         self.key = int(self.rng.integers(-5, 7))
+        self.styles = _styles(self.rng)
         self.melodies = {role: self.rng.integers(0, 5, 16) for role in Role}
 
     def play(self, bars: Sequence[Bar]) -> FloatArray:
         """``(N,)`` float32, at most 0.8"""
         self._pick_up(bars[0])
         for bar in bars:
-            style = STYLES[bar.role]
+            style = self.styles[bar.role]
+            self._voice(bar, style)
+            if bar.beats < BEATS_PER_BAR and self.rng.random() < STOPS:
+                continue
             self._drums(bar, style)
+            self._accents(bar)
             self._bass(bar, style)
             self._guitars(bar, style)
-            self._voice(bar, style)
         return (0.8 * self.mix / max(1.0, float(np.abs(self.mix).max()))).astype(np.float32)
 
     def _pick_up(self, first: Bar) -> None:
@@ -247,6 +280,16 @@ class Player:
         self._strokes(bar, style.guira, scrape, 0.35)
         self._strokes(bar, self._at_pace(bar, MARTILLO), high, 0.5 * style.bongo)
         self._strokes(bar, self._at_pace(bar, LOW_BONGO), low, 0.8 * style.bongo)
+
+    def _accents(self, bar: Bar) -> None:
+        """A crash on the first beat of a section, a fill of the bongo in its last bar."""
+        noise = self.rng.standard_normal(SAMPLE_RATE_HZ)
+        crash = np.diff(noise, prepend=0) * np.exp(-4 * np.arange(len(noise)) / SAMPLE_RATE_HZ)
+        if bar.number == 0 and self.rng.random() < CRASHES:
+            self._strike(crash.astype(np.float32), bar.first_beat, 0.12)
+        if bar.last and self.rng.random() < FILLS:
+            skin = plucked(SAMPLE_RATE_HZ, float(self.rng.uniform(180, 400)), 0.15, decay_per_s=30)
+            self._strokes(bar, tuple((2 + step / 4, 1.0) for step in range(8)), skin, 0.6)
 
     def _at_pace(self, bar: Bar, strokes: Strokes) -> Strokes:
         """The bongo's pattern, over two bars where it plays in half time."""
@@ -309,12 +352,6 @@ def _sung(hz: float, length_s: float, rng: np.random.Generator) -> FloatArray:
     return (tone * np.clip(time_s / 0.04, 0, 1) * np.clip((length_s - time_s) / 0.05, 0, 1)).astype(np.float32)
 
 
-def conditioned(seed: int) -> Iterator[SongTruth]:
-    """One song of every condition."""
-    for condition in CONDITIONS:
-        yield song(seed, condition)
-
-
 def alternated(condition: Condition, seed: int) -> Condition:
     """The condition with the sign of its drift and the length of its pick-up as the seed says."""
     pick_up = 1 + (seed + condition.pick_up) % (COUNTS_PER_EIGHT - 1) if condition.pick_up else 0
@@ -341,5 +378,13 @@ def count_agreement(found_s: FloatArray, found: IntArray, truth_s: FloatArray, t
     return float((near & (found[nearest] == true)).mean())
 
 
-def pairs(values: Sequence[float]) -> Iterator[tuple[float, float]]:
-    return itertools.pairwise(values)
+def role_share(found: Music, truth: SongTruth) -> float:
+    """Share of the true beats whose nearest found beat stands in a section of their role."""
+    if not found.sections:
+        return 0.0
+    named, true = (
+        np.array([part.role for part in parts for _ in range(part.first_beat, part.end_beat)])
+        for parts in (found.sections, truth.passages)
+    )
+    nearest = np.abs(truth.beats.beats_s[:, None] - found.beats.beats_s).argmin(axis=1)
+    return float((named[nearest] == true).mean())

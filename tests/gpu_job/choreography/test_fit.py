@@ -25,10 +25,10 @@ from gpu_job.choreography.fit import (
 )
 from gpu_job.choreography.plan import Slot
 from gpu_job.choreography.suiting import LABELS, NEUTRAL, suits_role, suits_style
-from gpu_job.choreography.wishes import Style, Wishes
-from shared.library import Difficulty, Energy, MoveLibrary
+from shared.library import Difficulty, Energy, MoveLibrary, Style
 from shared.music import EMBEDDING, Music, Role, Section
 from shared.timeline import BeatGrid, Segment
+from shared.wishes import Wishes
 from tests.gpu_job.choreography.shelf import a_clip, places, shelf, unit
 
 BEGINNER, INTERMEDIATE, ADVANCED = Difficulty
@@ -71,7 +71,9 @@ def test_every_factor_and_their_mean_lie_between_0_and_1(wishes: Wishes) -> None
 def test_a_block_that_suits_in_everything_fits_wholly() -> None:
     song = unit(7, EMBEDDING)
     library = shelf(a_clip(difficulty=ADVANCED, smoothness=1.0, audio=song))
-    assert fit(factors(library, places(audio=song), ANY)) == pytest.approx(np.ones((1, 1)))
+    found = factors(library, places(audio=song), ANY)
+    assert found.pop("audio") == NEUTRAL, "a single clip is like what all have in common"
+    assert all(values == pytest.approx(1) for values in found.values())
 
 
 def test_weights_say_what_counts_and_need_not_sum_to_one() -> None:
@@ -109,14 +111,25 @@ def test_the_more_a_clip_sounds_like_the_song_the_better() -> None:
     song, other = unit(7, EMBEDDING), unit(8, EMBEDDING)
     between = (song + other) / np.linalg.norm(song + other)
     library = shelf(a_clip("a", audio=song), a_clip("b", audio=between), a_clip("c", audio=other))
-    same, near, far = of_one("audio", library)
+    same, near, far = of_one("audio", library, audio=song)
     assert same == pytest.approx(1)
     assert same > near > far
+
+
+def test_what_all_clips_have_in_common_makes_none_of_them_alike() -> None:
+    studio = 20 * unit(1, EMBEDDING)
+    song, other = (studio + unit(seed, EMBEDDING) for seed in (2, 3))
+    lengths = [float(np.linalg.norm(each)) for each in (song, other)]
+    song, other = song / lengths[0], other / lengths[1]
+    assert song @ other > 0.99
+    like, unlike = of_one("audio", shelf(a_clip("a", audio=song), a_clip("b", audio=other)), audio=song)
+    assert like - unlike > 0.9
 
 
 def test_a_silent_clip_and_a_silent_song_say_nothing_for_or_against() -> None:
     silence = np.zeros(EMBEDDING, np.float32)
     assert of_one("audio", shelf(a_clip(audio=silence))) == pytest.approx(NEUTRAL)
+    assert of_one("audio", shelf(a_clip("a"), a_clip("b"), a_clip("c", audio=silence)))[2] == pytest.approx(NEUTRAL)
     assert of_one("audio", a_shelf(), audio=silence) == pytest.approx(NEUTRAL)
 
 
@@ -135,14 +148,19 @@ def test_a_faster_clip_is_as_far_off_as_one_that_is_as_much_slower() -> None:
     slower, faster = of_one("tempo", shelf(a_clip("a", tempo_bpm=120), a_clip("b", tempo_bpm=130)),
                             tempo_bpm=np.sqrt(120 * 130))  # fmt: skip
     assert slower == pytest.approx(faster)
-    assert slower == pytest.approx(np.exp(-0.5 * (np.log(130 / 120) / 2 / 0.05) ** 2), abs=1e-6)
+    assert slower == pytest.approx(1 / (1 + (np.log(130 / 120) / 2 / 0.06) ** 2), abs=1e-6)
+
+
+def test_of_two_tempi_out_of_reach_the_nearer_is_better_yet() -> None:
+    near, far = of_one("tempo", shelf(a_clip("a", tempo_bpm=125), a_clip("b", tempo_bpm=145)), tempo_bpm=88)
+    assert near > far > 0
 
 
 def test_the_tempo_of_a_place_is_that_of_its_own_beats() -> None:
     beats_s = np.cumsum([0.0, *[0.5] * 8, *[0.4] * 7])
     music = replace(
         Music.none(20.0), beats=BeatGrid(beats_s, np.arange(16) % 4 + 1), counts=np.arange(16) % 8 + 1,
-        energy=np.ones(16), guira=np.ones(16),
+        energy=np.repeat([0.3, 0.9], 8), guira=np.ones(16),
         sections=(
             Section(Role.VERSE, 0, 8, Segment(0, 4), 0, 0.5, 1.0),
             Section(Role.MAMBO, 8, 16, Segment(4, 8), 1, 0.9, 1.0),
@@ -150,7 +168,7 @@ def test_the_tempo_of_a_place_is_that_of_its_own_beats() -> None:
     )  # fmt: skip
     context = contexts(music, [Slot(0, 8, Segment(0, 4), 0, 0.3), Slot(8, 4, Segment(4, 5.6), 1, 0.9)])
     assert context.tempo_bpm == pytest.approx([120.0, 150.0])
-    assert context.energy.tolist() == [0.3, 0.9]
+    assert context.energy == pytest.approx([(0.3 + 0.25) / 2, (0.9 + 0.75) / 2]), "half of it the rank"
     assert context.roles == (Role.VERSE, Role.MAMBO)
 
 

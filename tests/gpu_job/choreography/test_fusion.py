@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_job.choreography.fusion import PRIORS, Fusion
+from gpu_job.choreography.fusion import PRIORS, Fusion, common_sound, without
 from shared.library import POSE_EMBEDDING, MoveLibrary
 from shared.music import EMBEDDING
 from tests.gpu_job.choreography.shelf import a_clip, shelf, unit
@@ -21,8 +21,8 @@ def a_pair(**second: object) -> MoveLibrary:
 
 
 def cosines(library: MoveLibrary) -> tuple[float, float]:
-    """Of the first two blocks, of sound and pose."""
-    audio, pose = library.audio_embedding, library.pose_embedding
+    """Of the first two blocks, of sound (less what is common) and pose."""
+    audio, pose = without(common_sound(library.audio_embedding), library.audio_embedding), library.pose_embedding
     return float(audio[0] @ audio[1]), float(pose[0] @ pose[1])
 
 
@@ -91,6 +91,16 @@ def test_what_has_nothing_known_in_common_is_neither_like_nor_unlike() -> None:
 def test_the_inner_product_of_vectors_is_their_likeness_where_they_are_trusted_alike() -> None:
     fusion = fused([0.4, 0.4, 0.4], [0.9, 0.9, 0.9])
     assert fusion.vectors @ fusion.vectors[0] == pytest.approx(fusion.similarity(0, np.arange(3)), abs=1e-6)
+
+
+def test_what_is_common_is_that_of_what_is_heard() -> None:
+    sounds = np.stack([SILENCE, unit(1, EMBEDDING), unit(2, EMBEDDING)])
+    assert common_sound(sounds) == pytest.approx((sounds[1] + sounds[2]) / 2)
+    rest = without(common_sound(sounds), sounds)
+    assert np.linalg.norm(rest, axis=1) == pytest.approx([0, 1, 1])
+    assert rest[1] == pytest.approx(-rest[2], abs=1e-5)
+    assert not without(common_sound(sounds[:2]), sounds[:2]).any(), "a single sound is all that is common"
+    assert common_sound(np.zeros((0, EMBEDDING))).tolist() == SILENCE.tolist()
 
 
 def test_a_library_without_a_block_has_no_vectors() -> None:

@@ -143,7 +143,7 @@ def test_zeros_are_like_nothing() -> None:
 def test_whole_numbers_are_multiplied_exactly() -> None:
     drawn = np.random.default_rng(0).integers(-127, 128, (1000, 64))
     column = drawn[7].astype(float)
-    products = nearest._products(torch.from_numpy(drawn.astype(np.int8)), torch.from_numpy(column))
+    products = nearest._products(torch.from_numpy(drawn.astype(np.int8)), column)
     assert products.tolist() == (drawn @ drawn[7]).tolist()
 
 

@@ -17,7 +17,7 @@ def _why(before: int | None, block: int, *, transition: float = 0.0, repeats: bo
 
 def test_the_highest_scores_are_told_and_what_the_block_is() -> None:
     told = _why(None, 0)
-    assert "its energy is that of the chorus (0.8) and it suits the chorus (0.8)" in told
+    assert "its energy is that of the chorus and it suits the chorus" in told
     assert "seen well" not in told
     assert told.lower().startswith(LIBRARY.moves[0].annotation.label.replace("_", " "))
 
@@ -46,4 +46,4 @@ def test_where_nothing_tells_blocks_apart_only_what_is_before_is_told() -> None:
 
 
 def test_a_score_without_words_is_named() -> None:
-    assert "unheard_of (0.9)" in why(LIBRARY, None, 0, None, {"unheard_of": 0.9}, {"transition": 0.0}, repeats=False)
+    assert "unheard_of" in why(LIBRARY, None, 0, None, {"unheard_of": 0.9}, {"transition": 0.0}, repeats=False)

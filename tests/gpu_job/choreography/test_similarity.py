@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gpu_job.choreography import similarity
+from gpu_job.choreography.fit import Traits
 from gpu_job.choreography.fusion import METHOD, Fusion
 from gpu_job.choreography.similarity import Cache, Kind, Similarities, Transitions, method_of, object_name
 from shared.errors import BadMessage, NotFound, Unavailable
@@ -51,9 +52,8 @@ def test_likeness_is_symmetric_within_its_range_and_whole_with_oneself(kind: Kin
 def test_sound_and_pose_are_cosines_and_both_are_what_fusion_says() -> None:
     library = a_shelf()
     found = Similarities.of(library).matrices
-    assert found[Kind.AUDIO][4:, 4:] == pytest.approx(
-        library.audio_embedding[4:] @ library.audio_embedding[4:].T, abs=1e-3
-    )
+    audio = Traits.of(library).audio[4:]
+    assert found[Kind.AUDIO][4:, 4:] == pytest.approx(audio @ audio.T, abs=1e-3)
     assert found[Kind.POSE][4, 5] == pytest.approx(library.pose_embedding[4] @ library.pose_embedding[5], abs=1e-3)
     for block in range(len(library)):
         expected = Fusion.of(library).similarity(block, np.arange(len(library)))
