@@ -40,7 +40,7 @@ def why(
 def _of_scores(scores: Mapping[str, float], where: str) -> list[str]:
     """The highest two; nothing where there are none."""
     known = sorted(scores, key=lambda name: (-round(scores[name], 1), _place(name)))
-    told = [f"{_SAYS.get(name, name).format(where=where)}" for name in known[:_MANY]]
+    told = [_SAYS.get(name, name).format(where=where) for name in known[:_MANY]]
     return [" and ".join(told)] if told else []
 
 

@@ -77,14 +77,13 @@ def test_a_dance_is_worth_its_fits_less_its_costs(music: Music, library: MoveLib
     assert found.plans[0].value <= found.bound + 1e-4
 
 
-@settings(max_examples=20)
-@given(songs, st.builds(a_library, st.just(60), st.integers(0, 99)))
-def test_no_block_comes_again_within_eight_slots_unless_its_section_does(music: Music, library: MoveLibrary) -> None:
+@settings(max_examples=10)
+@given(st.floats(118, 136), st.integers(0, 99))
+def test_no_block_comes_again_within_eight_slots_unless_its_section_does(tempo_bpm: float, seed: int) -> None:
+    music, library = a_song(SHORT, tempo_bpm=tempo_bpm, seed=seed, pickup=3, broken_after=[7]), a_library(60, seed)
     found = _planned(music, library)
     blocks, figure = _blocks(found), form(found.slots, music.sections).figure
-    if any(warning.code == "REPETITION" for warning in found.warnings):
-        assert np.isin("TEMPO_UNMET", [warning.code for warning in found.warnings])
-        return
+    assert found.warnings == ()
     for one, other in itertools.combinations(range(len(blocks)), 2):
         if other - one <= 8 and figure[one] != figure[other]:
             assert blocks[one] != blocks[other]
