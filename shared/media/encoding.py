@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.codec.context import Flags
 from av.container import OutputContainer
@@ -19,7 +24,7 @@ from av.video.stream import VideoStream
 
 from shared.media.container import Container
 from shared.media.pictures import USUAL_FRAME_RATE_HZ, Picture, Showing, Spell
-from shared.media.waveform import blocks
+from shared.media.waveform import Samples, blocks
 from shared.timeline import Segment
 
 LONGEST_SIDE_PX = 1920  # more takes minutes to encode, and no phone shows it
@@ -30,6 +35,10 @@ AAC_RATE_HZ = 48_000
 # FFmpeg's fast coder takes half the time of its other one, and at this rate errs less than that at 160 kbit/s.
 AAC_OPTIONS = {"aac_coder": "fast"}
 AAC_BIT_RATE = 192_000
+AAC_FRAME = 1024  # samples
+PIECE = 700 * AAC_FRAME  # samples, 15 s: a few pieces at once are all of the sound that is in memory
+# After so many frames an encoder has heard all that its choices depend on: a packet leans on the one before it.
+OVERLAP = 8 * AAC_FRAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +147,52 @@ def encoded_sound(container: Container, output: OutputContainer, span: Segment) 
     if first is None:
         return
     stream = output.add_stream("aac", rate=AAC_RATE_HZ, bit_rate=AAC_BIT_RATE, layout="stereo", options=AAC_OPTIONS)
-    position = 0
-    for block in itertools.chain([first], heard):
-        frame = AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = AAC_RATE_HZ, position, Fraction(1, AAC_RATE_HZ)
-        position += block.shape[1]
-        yield from stream.encode(frame)
-    yield from stream.encode(None)
+    for packet in _encoded_side_by_side(_pieces(itertools.chain([first], heard))):
+        packet.stream = stream
+        yield packet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """``samples`` ``(2, n)`` from sample ``start`` on, of which the packets from ``first`` to ``end`` are wanted."""
+
+    samples: Samples
+    start: int
+    first: float
+    end: float
+
+
+def _pieces(heard: Iterable[Samples]) -> Iterator[_Piece]:
+    """The sound in pieces that reach into each other, so that an encoder is in step with the one before it."""
+    kept, start, first = [np.zeros((2, 0), np.float32)], 0, 0
+    for block in heard:
+        kept.append(block)
+        while start + sum(part.shape[1] for part in kept) >= first + PIECE + OVERLAP:
+            joined = np.concatenate(kept, axis=1)
+            yield _Piece(joined[:, : first + PIECE + OVERLAP - start], start, first or -math.inf, first + PIECE)
+            first += PIECE
+            kept, start = [joined[:, first - OVERLAP - start :]], first - OVERLAP
+    yield _Piece(np.concatenate(kept, axis=1), start, first or -math.inf, math.inf)
+
+
+def _encoded_side_by_side(pieces: Iterable[_Piece]) -> Iterator[Packet[Any]]:
+    """In order. The encoder uses one core; so as many pieces are encoded at once as there are."""
+    cores = os.cpu_count() or 1
+    with ThreadPoolExecutor(cores, "sound") as pool:
+        waiting: deque[Future[list[Packet[Any]]]] = deque()
+        for piece in pieces:
+            waiting.append(pool.submit(_encoded_piece, piece))
+            if len(waiting) > cores:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _encoded_piece(piece: _Piece) -> list[Packet[Any]]:
+    encoder = AudioCodecContext.create("aac", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = AAC_RATE_HZ, "stereo", "fltp"
+    encoder.bit_rate, encoder.options, encoder.time_base = AAC_BIT_RATE, AAC_OPTIONS, Fraction(1, AAC_RATE_HZ)
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(piece.samples), format="fltp", layout="stereo")
+    frame.sample_rate, frame.pts, frame.time_base = AAC_RATE_HZ, piece.start, Fraction(1, AAC_RATE_HZ)
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    return [packet for packet in packets if packet.pts is not None and piece.first <= packet.pts < piece.end]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from shared.errors import NoSound, NotAVideo, UnfitTake
 from shared.media import Form, Soundtrack, Take, film, joined, mezzanine, sound
+from shared.media.encoding import PIECE
 from shared.timeline import FloatArray, Segment
 from tests.shared.media_files import click_times, number_of, numbered, write_song
 
@@ -59,6 +61,23 @@ def padded(plain: Path, target: Path) -> Path:
                 packet.pts, packet.dts, packet.stream = packet.pts - LEFT_OUT, packet.dts - LEFT_OUT, stream
                 output.mux_one(packet)
     return target
+
+
+def chords_and_noise(duration_s: float) -> FloatArray:
+    """``(N,)`` at 48 kHz: strings that are plucked, and a rattle."""
+    time_s, rng = np.arange(round(duration_s * 48_000)) / 48_000, np.random.default_rng(0)
+    strings = sum(np.sin(2 * np.pi * pitch * time_s) * np.exp(-3 * (time_s % beat)) for pitch, beat in
+                  ((110.0, 0.47), (277.2, 0.61), (659.3, 0.353), (1318.5, 0.29)))  # fmt: skip
+    rattle = rng.normal(size=len(time_s)) * np.exp(-20 * (time_s % 0.235))
+    return (0.12 * strings + 0.03 * rattle).astype(np.float32)
+
+
+def write_sound(path: Path, samples: FloatArray) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes((samples.repeat(2) * 32767).astype("<i2").tobytes())
 
 
 def without_a_second(content: bytes) -> bytes:
@@ -231,6 +250,22 @@ class TestSound:
         original = {bytes(packet) for packet in packets(songs["m4a"], "audio")}
         encoded = [bytes(packet) for packet in packets(tmp_path / "film.mp4", "audio")]
         assert any(packet not in original for packet in encoded)
+
+    def test_sound_encoded_in_pieces_has_no_seams(self, clips: list[Path], tmp_path: Path) -> None:
+        original = chords_and_noise(50.0)
+        write_sound(tmp_path / "song.wav", original)
+        joined([Take(clips[0], 3, evenly(0, 50))], tmp_path / "film.mp4", 50.0, Soundtrack(tmp_path / "song.wav", ALL))
+        found = packets(tmp_path / "film.mp4", "audio")
+        assert set(np.diff([packet.pts for packet in found]).tolist()) == {1024}
+        heard = sound(tmp_path / "film.mp4", 48_000, 60.0)
+        assert heard is not None
+        many = min(len(heard), len(original)) // 1024
+        errors = ((heard[: many * 1024] - original[: many * 1024]).reshape(many, 1024) ** 2).mean(axis=1) ** 0.5
+        assert np.median(errors) < 0.1 * original.std()
+        for seam in range(PIECE, 50 * 48_000, PIECE):
+            frame = seam // 1024
+            around = np.concatenate([errors[frame - 80 : frame - 10], errors[frame + 10 : frame + 80]])
+            assert errors[frame - 3 : frame + 4].max() <= 1.2 * around.max()
 
     def test_a_film_without_one_is_silent(self, clips: list[Path], tmp_path: Path) -> None:
         joined([Take(clips[0], 3, evenly(0, 50))], tmp_path / "film.mp4", 2.0)
