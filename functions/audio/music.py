@@ -59,10 +59,11 @@ def _without_beats(hearing: Hearing, duration_s: float) -> Music:
 
 def _with_beats(hearing: Hearing, tempo_bpm: float, duration_s: float) -> Music:
     heard_s = hearing.beats.beats_s
+    # A clip that was cut out of a song may have one faint beat first: two are a breath before the music.
     strength = beatwise(hearing, heard_s).strokes[:, 0].mean(axis=1)
     struck = _struck(strength)
     beats_s = heard_s[struck]
-    begins = struck.start > 0 or playing(hearing.spectrum, hearing.rate_hz).start_s > BREATH_S
+    begins = struck.start > 1 or playing(hearing.spectrum, hearing.rate_hz).start_s > BREATH_S
     opening = _opening(strength[struck]) if begins else None
     found = meter.broken_bars(beats_s, hearing.spectrum, hearing.onset, hearing.rate_hz, opening)
     rows, bars = beatwise(hearing, beats_s), Bars.of(found.positions)
