@@ -12,6 +12,7 @@ from shared.errors import DanceBitsError, GaveUp, NotFound
 from shared.events import FeaturesReady, Message, StepRequested, Tick, UploadFinalized
 from shared.job import BACKLOG, Failure, Job, State, Step, StepState
 from shared.logs import bound
+from shared.measures import note_backlog
 from shared.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,10 @@ def sweep(ports: Ports) -> None:
     """Look after every job that rested too long, and see that the GPU job runs where there is a backlog."""
     now = ports.now()
     for job in ports.jobs.stale(now - timedelta(seconds=ports.settings.stale_after_s), LOOK_AT):
-        with bound(job=job.id):
+        with bound(job=job.id, trace=job.trace):
             _look_after(job, now, ports)
     ensure_execution(ports)
+    note_backlog(ports.jobs.backlog(LOOK_AT), ports.now())
 
 
 def bury(message: Message, ports: Ports) -> None:

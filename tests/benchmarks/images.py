@@ -42,6 +42,8 @@ JUNK = {
     "subscription": "projects/p/subscriptions/s",
 }  # fmt: skip
 """A push that any function acknowledges, for no delivery will make it better."""
+MOUNTED = 'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && exec "$@"'
+"""What an engine mounts, seen by what runs inside alone."""
 
 
 @dataclass(slots=True)
@@ -56,16 +58,18 @@ class Image:
     command: Sequence[str] = ()
 
     def run(self, command: Sequence[str], user: str = "0", **options: object) -> subprocess.Popen[bytes]:
-        inside = ("chroot", f"--userspec={user}:{user}", str(self.root), "/usr/bin/env", f"--chdir={self.folder}")
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", **self.environment}
         pairs = [f"{name}={value}" for name, value in environment.items()]
-        return subprocess.Popen([*inside, "-i", *pairs, *command], **options)  # pyright: ignore - as Popen has them
+        mounted = ("unshare", "--mount", "sh", "-c", MOUNTED, str(self.root))
+        inside = ("chroot", f"--userspec={user}:{user}", str(self.root), "/usr/bin/env", f"--chdir={self.folder}")
+        return subprocess.Popen([*mounted, *inside, "-i", *pairs, *command], **options)  # pyright: ignore - as it has them
 
 
 PROOFS: Mapping[str, str] = {
     "pose": (
-        "from pathlib import Path; from functions.pose.model import bundle; from functions.pose.landmarker import "
-        "Landmarker; import cv2, mediapipe; print(mediapipe.__version__, bundle(None, Path('/models')).name)"
+        "import numpy as np; from pathlib import Path; from functions.pose.landmarker import Landmarker; "
+        "from functions.pose.model import bundle; seeing = Landmarker(bundle(None, Path('/models')), 15.0); "
+        "print('sees', seeing.landmarks(np.zeros((720, 1280, 3), np.uint8), 0), 'in the dark')"
     ),
     "gpu_job": "import gpu_job.__main__, gpu_job.kinds, torch; print('torch', torch.__version__, torch.version.cuda)",
 }
@@ -221,7 +225,7 @@ def _answer(process: subprocess.Popen[bytes], port: int, until: float) -> str:
 def _proven(image: Image, program: str) -> str:
     process = image.run(["python", "-c", program], image.user, stdout=subprocess.PIPE)
     told = process.communicate()[0].decode().strip()
-    return f"{told}" if not process.returncode else "FAILED"
+    return told if not process.returncode else f"FAILED with {process.returncode}"
 
 
 if __name__ == "__main__":
