@@ -45,7 +45,7 @@ def handle(message: Message, ports: Ports) -> None:
     if not isinstance(message, UploadFinalized):
         raise BadMessage(f"intake was sent {type(message).__name__}")
     if message.source.kind is None:
-        log.info("no job: %s lies in no folder that asks for one", message.source.name)
+        log.info("no job: generation %d lies in no folder that asks for one", message.source.generation)
         return
     with bound(job=message.job_id, trace=trace_in(message.metadata)):
         job = ports.jobs.create(_received(message, ports))
@@ -80,7 +80,7 @@ def _planned(job: Job, ports: Ports) -> Job:
             teacher = teacher_of(options, ports)
             plan |= {} if teacher.job else _named(TEACHER, plan_steps(teacher.media, ports.settings.max_shards))
     except PermanentError as error:
-        log.warning("not accepted: %s: %s", error.code, error.message)
+        log.warning("not accepted: %s", error.code)  # the sentence may quote what a stranger wrote: it is for the owner
         failure = Failure.of(error)
         # Another delivery may have found it good, and come further: a late one must not undo that.
         return ports.jobs.update(job.id, lambda now: now.failed(failure) if now.state is State.RECEIVED else now)

@@ -84,7 +84,7 @@ def _revive(job: Job, ports: Ports) -> None:
     """Say again what may have been lost on the way."""
     ports.jobs.update(job.id, Job.revived)
     for message in _unheard(job, ports):
-        log.warning("said again: %s", message)
+        log.warning("said again: %s", type(message).__name__)
         ports.bus.publish(message)
 
 
@@ -116,7 +116,7 @@ def _bury_upload(message: UploadFinalized, ports: Ports) -> None:
     try:
         ports.jobs.update(message.job_id, lambda job: job.failed(failure) if job.state is State.RECEIVED else job)
     except NotFound:
-        log.error("an upload that never became a job is told of again: %s", message.source)
+        log.error("an upload that never became a job is told of again")
         ports.bus.publish(message)
 
 

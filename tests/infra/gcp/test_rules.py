@@ -19,14 +19,18 @@ from shared.gcp.watching import snapshots
 from shared.job import Kind
 from shared.library import Difficulty, Energy, Style
 from tests.contracts.indexes import indexes_declared, indexes_used
+from tests.contracts.schema import described_fields
 from tests.infra.gcp.asking import RULES, Database, Verdict, token
 from tests.infra.gcp.matrix import (
     ASKINGS,
     CASES,
+    DEVICE,
     FORGERIES,
     HERS,
     HIS,
     JOB,
+    PROFILE,
+    WISH,
     WRITINGS,
     Asking,
     Case,
@@ -124,6 +128,12 @@ def test_only_what_is_fit_is_kept_of_what_a_user_writes(writing: Writing, server
     assert owner.create(writing.path, writing.fields) is expected
     server.put(writing.path, writing.fields)
     assert owner.update(writing.path, writing.fields) is expected
+
+
+def test_what_users_write_has_the_fields_that_the_schema_describes() -> None:
+    described = described_fields()
+    for path, fields in (("", PROFILE), ("/wishes/{wishId}", WISH), ("/devices/{deviceId}", DEVICE)):
+        assert described[f"users/{{uid}}{path}"] == set(fields)
 
 
 def test_a_wish_may_be_whatever_intake_accepts() -> None:
