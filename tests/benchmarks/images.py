@@ -32,6 +32,7 @@ GRACE_S = 10.0
 """From SIGTERM to SIGKILL on Cloud Run."""
 SETTINGS: Mapping[str, str] = {
     "DANCEBITS_PROJECT": "demo-images",
+    "DANCEBITS_APP_CHECK": "off",  # of the API, which else asks for the project's number
     **{f"DANCEBITS_{name}_BUCKET": name.lower() for name in ("UPLOADS", "FEATURES", "RESULTS", "LIBRARY")},
 }
 JUNK = {
@@ -41,7 +42,7 @@ JUNK = {
     },
     "subscription": "projects/p/subscriptions/s",
 }  # fmt: skip
-"""A push that any function acknowledges, for no delivery will make it better."""
+"""A push that any function acknowledges, for no delivery will make it better; the API knows no such address: 404."""
 MOUNTED = 'mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && mount -t proc proc "$0/proc" && exec "$@"'
 """What an engine mounts, seen by what runs inside alone."""
 
