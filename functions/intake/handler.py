@@ -80,7 +80,6 @@ def _planned(job: Job, ports: Ports) -> Job:
             teacher = teacher_of(options, ports)
             plan |= {} if teacher.job else _named(TEACHER, plan_steps(teacher.media, ports.settings.max_shards))
     except PermanentError as error:
-        log.warning("not accepted: %s", error.code)  # the sentence may quote what a stranger wrote: it is for the owner
         failure = Failure.of(error)
         # Another delivery may have found it good, and come further: a late one must not undo that.
         return ports.jobs.update(job.id, lambda now: now.failed(failure) if now.state is State.RECEIVED else now)
