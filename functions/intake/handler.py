@@ -28,7 +28,7 @@ from shared.errors import (
 )
 from shared.events import Message, StepRequested, UploadFinalized
 from shared.job import AUDIO, JOB_ID, POSE, TEACHER, Failure, Job, Kind, Recording, Source, State, of_the_teachers
-from shared.logs import bound
+from shared.logs import bound, trace_in
 from shared.media import Media, VideoStream, probe
 from shared.ports import Ports
 from shared.timeline import CHUNK_S, sample_count, shards
@@ -45,9 +45,9 @@ def handle(message: Message, ports: Ports) -> None:
     if not isinstance(message, UploadFinalized):
         raise BadMessage(f"intake was sent {type(message).__name__}")
     if message.source.kind is None:
-        log.info("no job: %s lies in no folder that asks for one", message.source.name)
+        log.info("no job: generation %d lies in no folder that asks for one", message.source.generation)
         return
-    with bound(job=message.job_id):
+    with bound(job=message.job_id, trace=trace_in(message.metadata)):
         job = ports.jobs.create(_received(message, ports))
         if job.state is State.RECEIVED:
             job = _planned(job, ports)
@@ -64,6 +64,7 @@ def _received(message: UploadFinalized, ports: Ports) -> Job:
         source=source,
         created_at=now,
         expire_at=now + timedelta(days=ports.settings.keep_days),
+        trace=trace_in(message.metadata),
         options={name: message.metadata[name] for name in OPTIONS[source.kind] if name in message.metadata},
     )
 
@@ -79,7 +80,6 @@ def _planned(job: Job, ports: Ports) -> Job:
             teacher = teacher_of(options, ports)
             plan |= {} if teacher.job else _named(TEACHER, plan_steps(teacher.media, ports.settings.max_shards))
     except PermanentError as error:
-        log.warning("not accepted: %s: %s", error.code, error.message)
         failure = Failure.of(error)
         # Another delivery may have found it good, and come further: a late one must not undo that.
         return ports.jobs.update(job.id, lambda now: now.failed(failure) if now.state is State.RECEIVED else now)

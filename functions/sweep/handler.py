@@ -12,6 +12,7 @@ from shared.errors import DanceBitsError, GaveUp, NotFound
 from shared.events import FeaturesReady, Message, StepRequested, Tick, UploadFinalized
 from shared.job import BACKLOG, Failure, Job, State, Step, StepState
 from shared.logs import bound
+from shared.measures import note_backlog
 from shared.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,10 @@ def sweep(ports: Ports) -> None:
     """Look after every job that rested too long, and see that the GPU job runs where there is a backlog."""
     now = ports.now()
     for job in ports.jobs.stale(now - timedelta(seconds=ports.settings.stale_after_s), LOOK_AT):
-        with bound(job=job.id):
+        with bound(job=job.id, trace=job.trace):
             _look_after(job, now, ports)
     ensure_execution(ports)
+    note_backlog(ports.jobs.backlog(LOOK_AT), ports.now())
 
 
 def bury(message: Message, ports: Ports) -> None:
@@ -82,7 +84,7 @@ def _revive(job: Job, ports: Ports) -> None:
     """Say again what may have been lost on the way."""
     ports.jobs.update(job.id, Job.revived)
     for message in _unheard(job, ports):
-        log.warning("said again: %s", message)
+        log.warning("said again: %s", type(message).__name__)
         ports.bus.publish(message)
 
 
@@ -114,7 +116,7 @@ def _bury_upload(message: UploadFinalized, ports: Ports) -> None:
     try:
         ports.jobs.update(message.job_id, lambda job: job.failed(failure) if job.state is State.RECEIVED else job)
     except NotFound:
-        log.error("an upload that never became a job is told of again: %s", message.source)
+        log.error("an upload that never became a job is told of again")
         ports.bus.publish(message)
 
 
