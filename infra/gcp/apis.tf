@@ -1,0 +1,18 @@
+# What the project must be able to do. Container scanning is not among it: it bills each image that is pushed.
+
+locals {
+  apis = toset([
+    "artifactregistry", "billingbudgets", "cloudbuild", "cloudresourcemanager", "cloudscheduler", "firebase",
+    "firebaseappcheck", "firebaserules", "firebasestorage", "firestore", "iam", "iamcredentials", "identitytoolkit",
+    "logging", "monitoring", "pubsub", "run", "serviceusage", "storage",
+  ])
+}
+
+resource "google_project_service" "on" {
+  for_each = local.apis
+
+  service = "${each.key}.googleapis.com"
+
+  # Others in the project may use it, and one that nobody uses costs nothing.
+  disable_on_destroy = false
+}
