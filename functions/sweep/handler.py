@@ -11,12 +11,14 @@ from shared.config import Settings
 from shared.errors import DanceBitsError, GaveUp, NotFound
 from shared.events import FeaturesReady, Message, StepRequested, Tick, UploadFinalized
 from shared.job import BACKLOG, Failure, Job, State, Step, StepState
-from shared.logs import bound
+from shared.logs import bound, tell
 from shared.ports import Ports
 
 log = logging.getLogger(__name__)
 
 LOOK_AT = 100
+
+BACKLOG_EVENT = "backlog"
 
 
 def handle(message: Message, ports: Ports) -> None:
@@ -33,6 +35,7 @@ def sweep(ports: Ports) -> None:
         with bound(job=job.id):
             _look_after(job, now, ports)
     ensure_execution(ports)
+    _tell_backlog(now, ports)
 
 
 def bury(message: Message, ports: Ports) -> None:
@@ -54,6 +57,13 @@ def bury(message: Message, ports: Ports) -> None:
             log.error("dispatch could not look at job %s; the sweep will", job_id)
         case Tick():
             log.error("a sweep failed again and again")
+
+
+def _tell_backlog(now: datetime, ports: Ports) -> None:
+    """For whoever watches the system; nothing where nothing waits."""
+    if jobs := ports.jobs.backlog(LOOK_AT):
+        oldest_s = round((now - jobs[0].created_at).total_seconds())
+        tell(log, BACKLOG_EVENT, jobs=len(jobs), oldest_s=oldest_s)
 
 
 def _look_after(job: Job, now: datetime, ports: Ports) -> None:

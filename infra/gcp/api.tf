@@ -1,5 +1,17 @@
 # What the app calls. It asks who is calling itself: by the caller's Firebase token.
 
+locals {
+  api_settings = {
+    DANCEBITS_ORIGINS           = join(",", var.origins)
+    DANCEBITS_TEACHERS          = join(",", var.teachers)
+    DANCEBITS_PROJECT_NUMBER    = tostring(local.project_number)
+    DANCEBITS_APP_CHECK         = try(var.app_check.enforcement, "") == "ENFORCED" ? "required" : "off"
+    DANCEBITS_UPLOADS_A_DAY     = tostring(var.limits.uploads_a_day)
+    DANCEBITS_JOBS_IN_FLIGHT    = tostring(var.limits.jobs_in_flight)
+    DANCEBITS_REQUESTS_A_MINUTE = tostring(var.limits.requests_a_minute)
+  }
+}
+
 module "api" {
   source = "./modules/service"
 
@@ -12,7 +24,6 @@ module "api" {
     (local.bucket["features"]) = local.writes
     (local.bucket["results"])  = local.writes
   }
-  publishes = ["uploads"] # a job that is tried again is its upload told of again
 
   concurrency   = 40
   max_instances = lookup(var.max_instances, "api", 5)
@@ -20,7 +31,7 @@ module "api" {
 
   project               = var.project
   region                = var.region
-  environment           = merge(local.settings, { DANCEBITS_ORIGINS = join(",", var.origins) })
+  environment           = merge(local.settings, local.api_settings)
   notification_channels = local.channels
   depends_on            = [google_pubsub_topic.this, google_storage_bucket.this]
 }

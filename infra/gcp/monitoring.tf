@@ -4,7 +4,7 @@
 locals {
   pushes = concat(tolist(local.topics), [for name in keys(local.dead_topics) : "${name}-dead"])
 
-  # Written by shared/outcomes.py, gpu_job/__main__.py and functions/sweep/handler.py.
+  # Told by shared/gcp/firestore.py; the backlog by functions/sweep/handler.py.
   settled = "jsonPayload.event=\"job-settled\""
 
   log_alerts = {
@@ -202,29 +202,6 @@ resource "google_logging_metric" "time_to_result" {
   depends_on = [google_project_service.on]
 }
 
-resource "google_logging_metric" "gpu_seconds" {
-  name            = "dancebits/gpu_seconds"
-  description     = "How long an execution of the GPU job worked; its count is that of the executions."
-  filter          = "jsonPayload.event=\"execution-ended\""
-  value_extractor = "EXTRACT(jsonPayload.seconds)"
-
-  metric_descriptor {
-    metric_kind = "DELTA"
-    value_type  = "DISTRIBUTION"
-    unit        = "s"
-  }
-
-  bucket_options {
-    exponential_buckets {
-      num_finite_buckets = 24
-      growth_factor      = 1.5
-      scale              = 1
-    }
-  }
-
-  depends_on = [google_project_service.on]
-}
-
 resource "google_logging_metric" "backlog" {
   name            = "dancebits/backlog"
   description     = "Jobs that wait for the GPU or are at work on it, at each tick at which there are any."
@@ -251,20 +228,24 @@ resource "google_logging_metric" "backlog" {
 # --- everything on one page
 
 locals {
-  # Title, filter, alignment, reduction, what the lines are told apart by, and whether they are stacked.
+  ours   = "logging.googleapis.com/user/dancebits"
+  of_run = { function = "resource.type=\"cloud_run_revision\" AND ", job = "resource.type=\"cloud_run_job\" AND " }
+
+  # What is looked at, of whom, how a series is aligned and how series are joined, what tells the lines apart, and
+  # whether they add up.
   charts = [
-    { title = "Jobs that came to an end", metric = "logging.googleapis.com/user/dancebits/jobs_settled", align = "ALIGN_DELTA", reduce = "REDUCE_SUM", by = ["metric.label.kind", "metric.label.state", "metric.label.code"], stacked = true },
-    { title = "Time to result, 95th percentile", metric = "logging.googleapis.com/user/dancebits/time_to_result", align = "ALIGN_DELTA", reduce = "REDUCE_PERCENTILE_95", by = ["metric.label.kind"], stacked = false },
-    { title = "Jobs waiting for the GPU or on it", metric = "logging.googleapis.com/user/dancebits/backlog", align = "ALIGN_DELTA", reduce = "REDUCE_PERCENTILE_99", by = [], stacked = false },
-    { title = "Oldest message, by subscription", metric = "pubsub.googleapis.com/subscription/oldest_unacked_message_age", align = "ALIGN_MAX", reduce = "REDUCE_MAX", by = ["resource.label.subscription_id"], stacked = false },
-    { title = "Dead letters, by subscription", metric = "pubsub.googleapis.com/subscription/dead_letter_message_count", align = "ALIGN_DELTA", reduce = "REDUCE_SUM", by = ["resource.label.subscription_id"], stacked = true },
-    { title = "Answers to pushes, by code", metric = "pubsub.googleapis.com/subscription/push_request_count", align = "ALIGN_DELTA", reduce = "REDUCE_SUM", by = ["resource.label.subscription_id", "metric.label.response_class"], stacked = true },
-    { title = "Executions of the GPU job", metric = "run.googleapis.com/job/running_executions", align = "ALIGN_MAX", reduce = "REDUCE_SUM", by = ["resource.label.job_name"], stacked = false },
-    { title = "Executions that ended, by result", metric = "run.googleapis.com/job/completed_execution_count", align = "ALIGN_DELTA", reduce = "REDUCE_SUM", by = ["metric.label.result"], stacked = true },
-    { title = "Instance seconds billed, by function", metric = "run.googleapis.com/container/billable_instance_time", align = "ALIGN_DELTA", reduce = "REDUCE_SUM", by = ["resource.label.service_name"], stacked = true },
-    { title = "GPU seconds", metric = "logging.googleapis.com/user/dancebits/gpu_seconds", align = "ALIGN_DELTA", reduce = "REDUCE_SUM", by = [], stacked = false },
-    { title = "Memory, 99th percentile, by function", metric = "run.googleapis.com/container/memory/utilizations", align = "ALIGN_DELTA", reduce = "REDUCE_PERCENTILE_99", by = ["resource.label.service_name"], stacked = false },
-    { title = "Killed by the platform", metric = "logging.googleapis.com/user/dancebits/platform_kills", align = "ALIGN_DELTA", reduce = "REDUCE_SUM", by = ["metric.label.service", "metric.label.job", "metric.label.reason"], stacked = true },
+    { title = "Jobs that came to an end", metric = "${local.ours}/jobs_settled", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["metric.label.kind", "metric.label.state", "metric.label.code"], adds_up = true },
+    { title = "Time to result, 95th percentile", metric = "${local.ours}/time_to_result", of = "", align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_95", by = ["metric.label.kind"], adds_up = false },
+    { title = "Jobs waiting for the GPU or on it", metric = "${local.ours}/backlog", of = "", align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_99", by = [], adds_up = false },
+    { title = "Oldest message, by subscription", metric = "pubsub.googleapis.com/subscription/oldest_unacked_message_age", of = "", align = "ALIGN_MAX", join = "REDUCE_MAX", by = ["resource.label.subscription_id"], adds_up = false },
+    { title = "Dead letters, by subscription", metric = "pubsub.googleapis.com/subscription/dead_letter_message_count", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.subscription_id"], adds_up = true },
+    { title = "Answers to pushes", metric = "pubsub.googleapis.com/subscription/push_request_count", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.subscription_id", "metric.label.response_class"], adds_up = true },
+    { title = "Executions of the GPU job", metric = "run.googleapis.com/job/running_executions", of = local.of_run.job, align = "ALIGN_MAX", join = "REDUCE_SUM", by = ["resource.label.job_name"], adds_up = false },
+    { title = "Executions that ended, by result", metric = "run.googleapis.com/job/completed_execution_count", of = local.of_run.job, align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["metric.label.result"], adds_up = true },
+    { title = "GPU seconds billed", metric = "run.googleapis.com/container/billable_instance_time", of = local.of_run.job, align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.job_name"], adds_up = true },
+    { title = "Instance seconds billed, by function", metric = "run.googleapis.com/container/billable_instance_time", of = local.of_run.function, align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.service_name"], adds_up = true },
+    { title = "Memory, 99th percentile, by function", metric = "run.googleapis.com/container/memory/utilizations", of = local.of_run.function, align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_99", by = ["resource.label.service_name"], adds_up = false },
+    { title = "Killed by the platform", metric = "${local.ours}/platform_kills", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["metric.label.service", "metric.label.job", "metric.label.reason"], adds_up = true },
   ]
 }
 
@@ -282,15 +263,15 @@ resource "google_monitoring_dashboard" "this" {
           title = chart.title
           xyChart = {
             dataSets = [{
-              plotType   = chart.stacked ? "STACKED_BAR" : "LINE"
+              plotType   = chart.adds_up ? "STACKED_BAR" : "LINE"
               targetAxis = "Y1"
               timeSeriesQuery = {
                 timeSeriesFilter = {
-                  filter = "metric.type=\"${chart.metric}\""
+                  filter = "${chart.of}metric.type=\"${chart.metric}\""
                   aggregation = {
                     alignmentPeriod    = "300s"
                     perSeriesAligner   = chart.align
-                    crossSeriesReducer = chart.reduce
+                    crossSeriesReducer = chart.join
                     groupByFields      = chart.by
                   }
                 }
@@ -303,7 +284,7 @@ resource "google_monitoring_dashboard" "this" {
   })
 
   depends_on = [
-    google_logging_metric.backlog, google_logging_metric.gpu_seconds, google_logging_metric.jobs_settled,
-    google_logging_metric.platform_kills, google_logging_metric.time_to_result,
+    google_logging_metric.backlog, google_logging_metric.jobs_settled, google_logging_metric.platform_kills,
+    google_logging_metric.time_to_result,
   ]
 }

@@ -51,6 +51,32 @@ variable "origins" {
   }
 }
 
+variable "teachers" {
+  type        = list(string)
+  description = "Ids of the studio's teachers: anybody may compare with their videos, and they alone add to the library."
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.teachers : can(regex("^[A-Za-z0-9:_-]{1,128}$", id))])
+    error_message = "A person's id in Identity Platform has up to 128 letters, digits, colons, hyphens and underscores."
+  }
+}
+
+variable "limits" {
+  type = object({
+    uploads_a_day     = optional(number, 50)
+    jobs_in_flight    = optional(number, 5)
+    requests_a_minute = optional(number, 120)
+  })
+  description = "What one person may ask of the API."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for most in values(var.limits) : most >= 1 && floor(most) == most])
+    error_message = "Whole numbers, 1 at least."
+  }
+}
+
 variable "keep_days" {
   type        = number
   description = "For how many days uploads, features, results and the documents of jobs are kept."

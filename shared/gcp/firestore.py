@@ -22,6 +22,7 @@ from shared.errors import NotFound, TransientError
 from shared.gcp.documents import job_document, job_of, step_document, step_of
 from shared.gcp.errors import translated
 from shared.gcp.optimistic import Codec, OptimisticDocument
+from shared.gcp.outcomes import telling
 from shared.gcp.watching import snapshots
 from shared.job import BACKLOG, SETTLED, Job, State, Step
 from shared.ports import utc_now
@@ -55,7 +56,7 @@ class FirestoreJobStore:
         return self._job(job_id).read()
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
-        return self._job(job_id).update(change)
+        return telling(self._job(job_id).update, change, utc_now())
 
     def offer(self, job_id: str, change: Callable[[Job], Job]) -> None:
         if self._offers.opens(job_id):

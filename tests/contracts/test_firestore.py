@@ -269,6 +269,16 @@ def test_steps_expire_and_executors_do_not(jobs: FirestoreJobStore) -> None:
     assert "expireAt" not in document(jobs, "executors/0").to_dict()
 
 
+def test_the_end_of_a_job_is_told_by_whoever_wrote_it(jobs: FirestoreJobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("shared.gcp.outcomes.tell", lambda _, event, **facts: told.append((event, facts["code"])))
+    job = jobs.create(a_job())
+    jobs.update(job.id, counted)
+    for _ in range(2):
+        jobs.update(job.id, lambda job: job.failed(Failure("TOO_LONG", "…")))
+    assert told == [("job-settled", "TOO_LONG")]
+
+
 def test_a_document_of_a_later_release_is_left_to_it(jobs: FirestoreJobStore) -> None:
     job = jobs.create(a_job())
     jobs.client.document(f"jobs/{job.id}").update({"schema": SCHEMA + 1})

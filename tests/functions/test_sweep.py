@@ -114,6 +114,18 @@ def test_a_ready_job_gets_an_execution_at_the_first_tick(ports):
     assert published(ports) == []
 
 
+def test_a_tick_tells_how_many_wait_for_the_gpu_and_how_long(ports, clock, monkeypatch):
+    told = []
+    monkeypatch.setattr("functions.sweep.handler.tell", lambda _, event, **facts: told.append((event, facts)))
+    handle(Tick(), ports)
+    assert told == []
+    ready(ports, 1)
+    ready(ports, 2)
+    clock.passes(60)
+    handle(Tick(), ports)
+    assert told == [("backlog", {"jobs": 2, "oldest_s": 60})]
+
+
 def test_a_job_that_is_too_old_is_given_up(ports, clock):
     job = extracting(ports)
     clock.passes(7201)
