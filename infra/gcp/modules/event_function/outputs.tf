@@ -3,6 +3,11 @@ output "account" {
   value       = module.service.account
 }
 
+output "push_account" {
+  description = "The account by which Pub/Sub calls it: email, member."
+  value       = { email = google_service_account.push.email, member = google_service_account.push.member }
+}
+
 output "name" {
   description = "The service's name; null while there is no image."
   value       = module.service.name
