@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 LOOK_AT = 100
 
-BACKLOG_EVENT = "backlog"
+BACKLOG_EVENT, DEAD_LETTER_EVENT = "backlog", "dead-letter"
 
 
 def handle(message: Message, ports: Ports) -> None:
@@ -46,6 +46,7 @@ def bury(message: Message, ports: Ports) -> None:
     An upload is lost for good if its job could not even be kept: it is told of again. A lost word to
     dispatch needs nothing: the sweep looks after the job.
     """
+    tell(log, DEAD_LETTER_EVENT, what=type(message).__name__)
     match message:
         case UploadFinalized():
             with bound(job=message.job_id):

@@ -1,4 +1,4 @@
-# Two conditions look at metrics and the others at logs: from September 2027 each metric in a condition is billed
+# One condition looks at a metric and the others at logs: from September 2027 each metric in a condition is billed
 # ($0.35 a month and $0.50 a million points, Google Cloud Observability pricing), a condition on logs is not.
 
 locals {
@@ -8,6 +8,12 @@ locals {
   settled = "jsonPayload.event=\"job-settled\""
 
   log_alerts = {
+    dead-letter = {
+      says     = "a message became a dead letter"
+      severity = "ERROR"
+      about    = "A function refused a message five times. The sweep has seen to its job; the message is kept for a week. See docs/operations.md, *Dead letters*."
+      filter   = "resource.type=\"cloud_run_revision\" jsonPayload.event=\"dead-letter\""
+    }
     gave-up = {
       says     = "a job was given up"
       severity = "ERROR"
@@ -37,39 +43,6 @@ resource "google_monitoring_notification_channel" "email" {
   labels       = { email_address = each.key }
 
   depends_on = [google_project_service.on]
-}
-
-resource "google_monitoring_alert_policy" "dead_letters" {
-  display_name          = "dead letters"
-  combiner              = "OR"
-  severity              = "ERROR"
-  notification_channels = local.channels
-
-  conditions {
-    display_name = "a message was given up"
-    condition_threshold {
-      filter          = "resource.type=\"pubsub_subscription\" AND metric.type=\"pubsub.googleapis.com/subscription/dead_letter_message_count\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = 0
-      duration        = "0s"
-
-      aggregations {
-        alignment_period     = "300s"
-        per_series_aligner   = "ALIGN_DELTA"
-        cross_series_reducer = "REDUCE_SUM"
-        group_by_fields      = ["resource.label.subscription_id"]
-      }
-    }
-  }
-
-  alert_strategy {
-    auto_close = "86400s"
-  }
-
-  documentation {
-    mime_type = "text/markdown"
-    content   = "A function refused a message five times. The sweep has seen to its job; the message is kept for a week. See docs/operations.md, *Dead letters*."
-  }
 }
 
 resource "google_monitoring_alert_policy" "backlog" {
@@ -102,7 +75,7 @@ resource "google_monitoring_alert_policy" "backlog" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "A function is down, or too few instances of it are allowed. See docs/operations.md, *Messages are not delivered*."
+    content   = "A function is down (the sweep too, where it is dead letters that wait), or too few instances of it are allowed. See docs/operations.md, *Messages are not delivered*."
   }
 }
 

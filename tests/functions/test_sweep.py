@@ -167,6 +167,19 @@ def test_an_upload_that_could_never_be_looked_at_fails_its_job(ports):
     assert failure(ports, job.id) == "GAVE_UP"
 
 
+def test_each_dead_letter_is_told_whatever_becomes_of_it(ports, monkeypatch):
+    told = []
+    monkeypatch.setattr("functions.sweep.handler.tell", lambda _, event, **facts: told.append((event, facts["what"])))
+    job = extracting(ports)
+    for message in (FeaturesReady(job.id), StepRequested(job.id, "audio"), UploadFinalized(job.source)):
+        handle(message, ports)
+    assert told == [
+        ("dead-letter", "FeaturesReady"),
+        ("dead-letter", "StepRequested"),
+        ("dead-letter", "UploadFinalized"),
+    ]
+
+
 def test_a_late_dead_letter_of_an_upload_does_not_fail_a_job_at_work(ports):
     for job in (extracting(ports, 1), ready(ports, 2)):
         handle(UploadFinalized(job.source), ports)

@@ -413,14 +413,14 @@ run "somebody_is_told_before_it_is_expensive_and_when_something_fails" {
 
   assert {
     condition = alltrue([for policy in concat(
-      [google_monitoring_alert_policy.dead_letters, google_monitoring_alert_policy.backlog],
+      [google_monitoring_alert_policy.backlog],
       values(google_monitoring_alert_policy.logged),
     ) : length(policy.notification_channels) == 1 && policy.documentation[0].content != ""])
     error_message = "An alert reaches nobody, or does not say what to do."
   }
 
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.logged)) == toset(["gave-up", "gpu-execution-failed", "gpu-backlog-old"])
+    condition     = toset(keys(google_monitoring_alert_policy.logged)) == toset(["dead-letter", "gave-up", "gpu-execution-failed", "gpu-backlog-old"])
     error_message = "Other alerts are raised than docs/operations.md describes."
   }
 
