@@ -89,7 +89,7 @@ resource "google_firebaserules_ruleset" "firestore" {
 
 resource "google_firebaserules_release" "firestore" {
   name         = "cloud.firestore"
-  ruleset_name = google_firebaserules_ruleset.firestore.name
+  ruleset_name = "projects/${var.project}/rulesets/${google_firebaserules_ruleset.firestore.name}"
 }
 
 resource "google_firebaserules_ruleset" "storage" {
@@ -112,5 +112,5 @@ resource "google_firebaserules_release" "storage" {
   for_each = google_storage_bucket.this
 
   name         = "firebase.storage/${each.value.name}"
-  ruleset_name = google_firebaserules_ruleset.storage.name
+  ruleset_name = "projects/${var.project}/rulesets/${google_firebaserules_ruleset.storage.name}"
 }

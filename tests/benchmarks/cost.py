@@ -128,7 +128,7 @@ class JobUse:
     kept: Kept
 
 
-MEASURED: Mapping[str, float] = {"intake": 0.1, "audio": 0.2, "pose": 3.9, "dispatch": 0.05, "gpu": 1.6}
+MEASURED: Mapping[str, float] = {"intake": 0.02, "audio": 0.19, "pose": 4.0, "dispatch": 0.01, "gpu": 1.55}
 """Processor seconds a call of a 60 s video at 720p and 15 samples/s, in 3 shards, warm: ``--measure`` on 2 cores."""
 
 START_S = 30.0
@@ -151,9 +151,9 @@ def video(measured: Mapping[str, float]) -> JobUse:
 def choreography() -> JobUse:
     """A song is heard in a second; a dance is planned and joined without encoding in five."""
     functions = (
-        Use("intake", 1, 0.1, 1, 1),
+        Use("intake", 1, 0.02, 1, 1),
         Use("audio", 1, 1.0, 1, 2),
-        Use("dispatch", 1, 0.05, 1, 0.5, wait_s=0.5),
+        Use("dispatch", 1, 0.01, 1, 0.5, wait_s=0.5),
     )
     return JobUse("A choreography to a song of 3.5 min", functions, 5.0 + GPU_WAIT_S, Kept(0.065, 8, 60, 20, 0.060))
 

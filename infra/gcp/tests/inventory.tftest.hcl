@@ -336,13 +336,11 @@ run "the_gpu_job_has_what_an_l4_asks_for_and_no_more" {
 
 run "firestore_is_what_the_indexes_file_says" {
   assert {
-    condition = {
-      for index in values(google_firestore_index.this) : "${index.collection} ${index.query_scope}" =>
-      [for field in index.fields : "${field.field_path} ${field.order}"]...
-      } == {
-      for index in jsondecode(file("firestore.indexes.json")).indexes : "${index.collectionGroup} ${index.queryScope}" =>
-      [for field in index.fields : "${field.fieldPath} ${field.order}"]...
-    }
+    condition = toset([for index in values(google_firestore_index.this) :
+      join(", ", concat([index.collection, index.query_scope], [for field in index.fields : "${field.field_path} ${field.order}"]))
+      ]) == toset([for index in jsondecode(file("firestore.indexes.json")).indexes :
+      join(", ", concat([index.collectionGroup, index.queryScope], [for field in index.fields : "${field.fieldPath} ${field.order}"]))
+    ])
     error_message = "An index is declared in one place and not in the other."
   }
 

@@ -298,6 +298,13 @@ def test_every_variable_says_what_it_is_and_refuses_what_it_cannot_be():
             assert block.body["validation"], block
 
 
+def test_each_validation_is_met_by_a_value_that_it_refuses():
+    refusals = (GCP / "tests" / "refusals.tftest.hcl").read_text()
+    for block in named("variable"):
+        refused = refusals.count(f"expect_failures = [var.{block.name}]")
+        assert refused >= len(block.body.get("validation", ())), block.name
+
+
 def test_every_output_says_what_it_is():
     assert all(block.body["description"].endswith(".") for block in named("output"))
 
