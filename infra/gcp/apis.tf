@@ -1,10 +1,11 @@
-# What the project must be able to do. Container scanning is not among it: it bills each image that is pushed.
+# What the project must be able to do. Automatic scanning (containerscanning) is not among it, for it bills each image
+# that is pushed: a build asks for the scan of those that it means to release.
 
 locals {
   apis = toset([
     "artifactregistry", "billingbudgets", "cloudbuild", "cloudresourcemanager", "cloudscheduler", "firebase",
     "firebaseappcheck", "firebaserules", "firebasestorage", "firestore", "iam", "iamcredentials", "identitytoolkit",
-    "logging", "monitoring", "pubsub", "run", "serviceusage", "storage",
+    "logging", "monitoring", "ondemandscanning", "pubsub", "run", "serviceusage", "storage",
   ])
 }
 

@@ -115,6 +115,7 @@ run "everybody_may_call_the_api_and_nobody_but_pubsub_a_function" {
     condition = (
       google_cloud_run_v2_service_iam_member.everybody_calls[0].name == "api"
       && google_cloud_run_v2_service_iam_member.everybody_calls[0].role == "roles/run.invoker"
+      && google_cloud_run_v2_service_iam_member.everybody_calls[0].member == "allUsers"
       && module.api.planned.ingress == "INGRESS_TRAFFIC_ALL"
     )
     error_message = "The app cannot call the API, or can call something else."

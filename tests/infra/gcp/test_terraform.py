@@ -133,7 +133,7 @@ def test_two_units_alone_start_the_gpu_job_and_none_changes_it():
 def test_everybody_may_call_the_api_and_nothing_else():
     public = [block for block in resources() if re.search("allUsers|allAuthenticatedUsers", str(block.body))]
     assert [block.address for block in public] == ["google_cloud_run_v2_service_iam_member.everybody_calls"]
-    assert public[0].body["name"] == "${module.api.name}"
+    assert (public[0].body["name"], public[0].body["member"]) == ("${module.api.name}", "allUsers")
     assert [module.name for module in units() if module.body.get("is_public")] == ["api"]
 
 
