@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from shared.errors import (
 from shared.heap import give_memory_back
 from shared.job import INFER, Failure, Job, Kind, Step, StepState
 from shared.logs import bound
+from shared.measures import GPU_SECONDS
 from shared.ports import Ports
 from shared.step import BEATS_PER_LEASE, heartbeat
 
@@ -155,7 +157,7 @@ class Worker:
         for job in self._jobs.backlog(LOOK_AT):
             if len(leased) == self._settings.batch_size:
                 break
-            with bound(job=job.id):
+            with bound(job=job.id, trace=job.trace):
                 try:
                     leased += self._leased(job, alone=not leased)
                 except DanceBitsError as error:  # what goes wrong with one costs no other
@@ -231,11 +233,13 @@ class Worker:
 
     def _work(self, batch: Sequence[Held]) -> int:
         """Load, infer and record a batch; the number of jobs it settled."""
+        began_s = time.monotonic()
         with ThreadPoolExecutor(max_workers=len(batch)) as pool:
             loaded = list(pool.map(self._load, batch))
             answers = self._infer(batch, loaded)
             give_memory_back()  # what ten minutes of landmarks took to be smoothed and compared, 100 MB
-            return sum(pool.map(self._record, batch, loaded, answers))
+            record = partial(self._record, lambda: (time.monotonic() - began_s) / len(batch))
+            return sum(pool.map(record, batch, loaded, answers))
 
     def _load(self, held: Held) -> Any:
         def load() -> Any:
@@ -243,7 +247,7 @@ class Worker:
                 raise Cancelled
             return self._of(held).load(held.job, self._jobs.steps(held.job.id), self._ports)
 
-        with bound(job=held.job.id):
+        with bound(job=held.job.id, trace=held.job.trace):
             return self._guarded(load)
 
     def _infer(self, batch: Sequence[Held], loaded: Sequence[Any]) -> list[Any]:
@@ -267,11 +271,13 @@ class Worker:
         log.warning("a batch of %d failed: %r", len(loaded), together)
         return [self._guarded(lambda one=one: infer([one])[0]) for one in loaded]
 
-    def _record(self, held: Held, loaded: Any, answer: Any) -> bool:
-        """Settle a job; or note it to be given back, where trying again may help."""
-        with bound(job=held.job.id):
+    def _record(self, share_s: Callable[[], float], held: Held, loaded: Any, answer: Any) -> bool:
+        """Settle a job; or note it to be given back, where trying again may help. ``share_s`` is its share so far of
+        the time in which its batch held the GPU."""
+        with bound(job=held.job.id, trace=held.job.trace):
             outcome = answer if isinstance(answer, Exception) else self._recorded(held, loaded, answer)
-            error = self._guarded(lambda: self._settle(held, outcome))
+            with bound(**{GPU_SECONDS: round(share_s(), 3)}):
+                error = self._guarded(lambda: self._settle(held, outcome))
             if error:
                 log.error("not settled: %r", error)
                 self._unfinished.append((held, error))

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from shared.errors import BadMessage
 from shared.job import Source, listens
+from shared.logs import TRACEPARENT, carried, trace_in
 
 STORAGE_FINALIZED = "google.cloud.storage.object.v1.finalized"
 MESSAGE_PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -127,8 +128,23 @@ def read(event: Event) -> Message:
             raise BadMessage(f"an event of type {other!r}, which nobody asked for")
 
 
+def trace_of(event: Event) -> str:
+    """The trace that an event belongs to: its message says so, or the event itself; empty where neither does."""
+    message = event.data.get("message") if isinstance(event.data, Mapping) else None
+    attributes = message.get("attributes") if isinstance(message, Mapping) else None
+    told = attributes.get(TRACEPARENT) if isinstance(attributes, Mapping) else None
+    return trace_in({TRACEPARENT: str(told or _extension(event, TRACEPARENT))})
+
+
+def _extension(event: Event, name: str) -> str:
+    try:
+        return str(event[name])
+    except KeyError:
+        return ""
+
+
 def _ours(kind: str, **names: str) -> tuple[bytes, dict[str, str]]:
-    return json.dumps({"type": kind, **names}).encode(), {"type": kind, **names}
+    return json.dumps({"type": kind, **names}).encode(), {"type": kind, **names, **carried()}
 
 
 def _notification(data: bytes, attributes: Mapping[str, str]) -> UploadFinalized:

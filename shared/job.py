@@ -180,6 +180,8 @@ class Job:
     error: Failure | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
     teacher: Recording | None = None
+    trace: str = ""
+    """Of the request that uploaded it, 32 hexadecimal digits; empty: the job's id is its trace."""
     looked_after: int = 0
     """How often the sweep found it resting."""
     updated_at: datetime | None = None

@@ -18,6 +18,7 @@ from shared.config import Settings
 from shared.errors import NotFound, SourceGone
 from shared.events import Message
 from shared.job import BACKLOG, Job, Source, Step
+from shared.measures import note_settled
 from shared.ports import Blob, Ports, utc_now
 
 
@@ -47,7 +48,9 @@ class MemoryJobStore:
         with self._lock:
             job = self.get(job_id)
             changed = change(job)
-            return job if changed == job else self._keep(changed)
+            kept = job if changed == job else self._keep(changed)
+        note_settled(job, kept)
+        return kept
 
     def offer(self, job_id: str, change: Callable[[Job], Job]) -> None:
         self.update(job_id, change)

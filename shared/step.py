@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.errors import GaveUp, PermanentError, TransientError
-from shared.events import Event, FeaturesReady, Message, StepRequested, read
+from shared.events import Event, FeaturesReady, Message, StepRequested, read, trace_of
 from shared.job import Job, Step, StepState, failure_in
 from shared.logs import bound
 from shared.ports import Ports
@@ -58,10 +58,11 @@ def deliver(event: Event, handle: Callable[[Message, Ports], None], ports: Ports
     A message that can never be handled is logged and acknowledged. Everything else that is raised
     goes on to the framework, which refuses the message, so that it is delivered again.
     """
-    try:
-        handle(read(event), ports)
-    except PermanentError as error:
-        log.error("acknowledged without effect: %s: %s", error.code, error.message)
+    with bound(trace=trace_of(event)):
+        try:
+            handle(read(event), ports)
+        except PermanentError as error:
+            log.error("acknowledged without effect: %s: %s", error.code, error.message)
 
 
 def run_step(request: StepRequested, work: Work, ports: Ports) -> None:

@@ -28,7 +28,7 @@ from shared.errors import (
 )
 from shared.events import Message, StepRequested, UploadFinalized
 from shared.job import AUDIO, JOB_ID, POSE, TEACHER, Failure, Job, Kind, Recording, Source, State, of_the_teachers
-from shared.logs import bound
+from shared.logs import bound, trace_in
 from shared.media import Media, VideoStream, probe
 from shared.ports import Ports
 from shared.timeline import CHUNK_S, sample_count, shards
@@ -47,7 +47,7 @@ def handle(message: Message, ports: Ports) -> None:
     if message.source.kind is None:
         log.info("no job: %s lies in no folder that asks for one", message.source.name)
         return
-    with bound(job=message.job_id):
+    with bound(job=message.job_id, trace=trace_in(message.metadata)):
         job = ports.jobs.create(_received(message, ports))
         if job.state is State.RECEIVED:
             job = _planned(job, ports)
@@ -64,6 +64,7 @@ def _received(message: UploadFinalized, ports: Ports) -> Job:
         source=source,
         created_at=now,
         expire_at=now + timedelta(days=ports.settings.keep_days),
+        trace=trace_in(message.metadata),
         options={name: message.metadata[name] for name in OPTIONS[source.kind] if name in message.metadata},
     )
 

@@ -11,14 +11,13 @@ from shared.config import Settings
 from shared.errors import DanceBitsError, GaveUp, NotFound
 from shared.events import FeaturesReady, Message, StepRequested, Tick, UploadFinalized
 from shared.job import BACKLOG, Failure, Job, State, Step, StepState
-from shared.logs import bound, tell
+from shared.logs import bound
+from shared.measures import note_backlog, note_dead_letter
 from shared.ports import Ports
 
 log = logging.getLogger(__name__)
 
 LOOK_AT = 100
-
-BACKLOG_EVENT, DEAD_LETTER_EVENT = "backlog", "dead-letter"
 
 
 def handle(message: Message, ports: Ports) -> None:
@@ -32,10 +31,10 @@ def sweep(ports: Ports) -> None:
     """Look after every job that rested too long, and see that the GPU job runs where there is a backlog."""
     now = ports.now()
     for job in ports.jobs.stale(now - timedelta(seconds=ports.settings.stale_after_s), LOOK_AT):
-        with bound(job=job.id):
+        with bound(job=job.id, trace=job.trace):
             _look_after(job, now, ports)
     ensure_execution(ports)
-    _tell_backlog(now, ports)
+    note_backlog(ports.jobs.backlog(LOOK_AT), ports.now())
 
 
 def bury(message: Message, ports: Ports) -> None:
@@ -46,7 +45,7 @@ def bury(message: Message, ports: Ports) -> None:
     An upload is lost for good if its job could not even be kept: it is told of again. A lost word to
     dispatch needs nothing: the sweep looks after the job.
     """
-    tell(log, DEAD_LETTER_EVENT, what=type(message).__name__)
+    note_dead_letter(type(message).__name__)
     match message:
         case UploadFinalized():
             with bound(job=message.job_id):
@@ -58,13 +57,6 @@ def bury(message: Message, ports: Ports) -> None:
             log.error("dispatch could not look at job %s; the sweep will", job_id)
         case Tick():
             log.error("a sweep failed again and again")
-
-
-def _tell_backlog(now: datetime, ports: Ports) -> None:
-    """For whoever watches the system; nothing where nothing waits."""
-    if jobs := ports.jobs.backlog(LOOK_AT):
-        oldest_s = round((now - jobs[0].created_at).total_seconds())
-        tell(log, BACKLOG_EVENT, jobs=len(jobs), oldest_s=oldest_s)
 
 
 def _look_after(job: Job, now: datetime, ports: Ports) -> None:

@@ -4,15 +4,15 @@
 locals {
   pushes = concat(tolist(local.topics), [for name in keys(local.dead_topics) : "${name}-dead"])
 
-  # Told by shared/gcp/firestore.py; the backlog by functions/sweep/handler.py.
-  settled = "jsonPayload.event=\"job-settled\""
+  # Fields of log records that shared/measures.py writes.
+  settled = "jsonPayload.event=\"job_settled\""
 
   log_alerts = {
     dead-letter = {
       says     = "a message became a dead letter"
       severity = "ERROR"
       about    = "A function refused a message five times. The sweep has seen to its job; the message is kept for a week. See docs/operations.md, *Dead letters*."
-      filter   = "resource.type=\"cloud_run_revision\" jsonPayload.event=\"dead-letter\""
+      filter   = "resource.type=\"cloud_run_revision\" jsonPayload.event=\"dead_letter\""
     }
     gave-up = {
       says     = "a job was given up"
@@ -26,11 +26,17 @@ locals {
       about    = "All its attempts failed. The next tick starts another; see docs/operations.md, *GPU executions fail*."
       filter   = "resource.type=\"cloud_run_job\" resource.labels.job_name=\"${local.gpu_job}\" log_id(\"cloudaudit.googleapis.com/system_event\") severity>=ERROR"
     }
+    gpu-not-found = {
+      says     = "a GPU was paid for and not found"
+      severity = "ERROR"
+      about    = "An execution worked without its GPU: torch and the driver do not agree. See docs/operations.md, *GPU executions fail*."
+      filter   = "resource.type=\"cloud_run_job\" jsonPayload.event=\"execution_ended\" jsonPayload.device=\"cpu\""
+    }
     gpu-backlog-old = {
       says     = "jobs wait for a GPU"
       severity = "WARNING"
       about    = "The oldest has waited for half an hour. See docs/operations.md, *Jobs wait for a GPU*."
-      filter   = "resource.type=\"cloud_run_revision\" jsonPayload.event=\"backlog\" jsonPayload.oldest_s>1800"
+      filter   = "resource.type=\"cloud_run_revision\" jsonPayload.event=\"backlog\" jsonPayload.oldest_seconds>1800"
     }
   }
 }
@@ -148,7 +154,7 @@ resource "google_logging_metric" "time_to_result" {
   name            = "dancebits/time_to_result"
   description     = "From the upload to the result, of jobs that are done."
   filter          = "${local.settled} jsonPayload.state=\"DONE\""
-  value_extractor = "EXTRACT(jsonPayload.seconds)"
+  value_extractor = "EXTRACT(jsonPayload.seconds_to_result)"
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -175,11 +181,47 @@ resource "google_logging_metric" "time_to_result" {
   depends_on = [google_project_service.on]
 }
 
+resource "google_logging_metric" "seconds_per_job" {
+  for_each = {
+    gpu_seconds = "Of a job: its share of the time in which its batch held the GPU."
+    cpu_seconds = "Of a job: how long functions listened and looked."
+  }
+
+  name            = "dancebits/${each.key}"
+  description     = each.value
+  filter          = local.settled
+  value_extractor = "EXTRACT(jsonPayload.${each.key})"
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    unit        = "s"
+
+    labels {
+      key         = "kind"
+      description = "What was asked for."
+    }
+  }
+
+  label_extractors = { kind = "EXTRACT(jsonPayload.kind)" }
+
+  # 0.1 s to an hour.
+  bucket_options {
+    exponential_buckets {
+      num_finite_buckets = 27
+      growth_factor      = 1.5
+      scale              = 0.1
+    }
+  }
+
+  depends_on = [google_project_service.on]
+}
+
 resource "google_logging_metric" "backlog" {
   name            = "dancebits/backlog"
-  description     = "Jobs that wait for the GPU or are at work on it, at each tick at which there are any."
+  description     = "Jobs that wait for the GPU, at each tick."
   filter          = "jsonPayload.event=\"backlog\""
-  value_extractor = "EXTRACT(jsonPayload.jobs)"
+  value_extractor = "EXTRACT(jsonPayload.waiting)"
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -209,13 +251,15 @@ locals {
   charts = [
     { title = "Jobs that came to an end", metric = "${local.ours}/jobs_settled", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["metric.label.kind", "metric.label.state", "metric.label.code"], adds_up = true },
     { title = "Time to result, 95th percentile", metric = "${local.ours}/time_to_result", of = "", align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_95", by = ["metric.label.kind"], adds_up = false },
-    { title = "Jobs waiting for the GPU or on it", metric = "${local.ours}/backlog", of = "", align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_99", by = [], adds_up = false },
+    { title = "Jobs waiting for a GPU", metric = "${local.ours}/backlog", of = "", align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_99", by = [], adds_up = false },
     { title = "Oldest message, by subscription", metric = "pubsub.googleapis.com/subscription/oldest_unacked_message_age", of = "", align = "ALIGN_MAX", join = "REDUCE_MAX", by = ["resource.label.subscription_id"], adds_up = false },
     { title = "Dead letters, by subscription", metric = "pubsub.googleapis.com/subscription/dead_letter_message_count", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.subscription_id"], adds_up = true },
     { title = "Answers to pushes", metric = "pubsub.googleapis.com/subscription/push_request_count", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.subscription_id", "metric.label.response_class"], adds_up = true },
     { title = "Executions of the GPU job", metric = "run.googleapis.com/job/running_executions", of = local.of_run.job, align = "ALIGN_MAX", join = "REDUCE_SUM", by = ["resource.label.job_name"], adds_up = false },
     { title = "Executions that ended, by result", metric = "run.googleapis.com/job/completed_execution_count", of = local.of_run.job, align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["metric.label.result"], adds_up = true },
     { title = "GPU seconds billed", metric = "run.googleapis.com/container/billable_instance_time", of = local.of_run.job, align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.job_name"], adds_up = true },
+    { title = "GPU seconds of a job, mean", metric = "${local.ours}/gpu_seconds", of = "", align = "ALIGN_DELTA", join = "REDUCE_MEAN", by = ["metric.label.kind"], adds_up = false },
+    { title = "Function seconds of a job, mean", metric = "${local.ours}/cpu_seconds", of = "", align = "ALIGN_DELTA", join = "REDUCE_MEAN", by = ["metric.label.kind"], adds_up = false },
     { title = "Instance seconds billed, by function", metric = "run.googleapis.com/container/billable_instance_time", of = local.of_run.function, align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.service_name"], adds_up = true },
     { title = "Memory, 99th percentile, by function", metric = "run.googleapis.com/container/memory/utilizations", of = local.of_run.function, align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_99", by = ["resource.label.service_name"], adds_up = false },
     { title = "Killed by the platform", metric = "${local.ours}/platform_kills", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["metric.label.service", "metric.label.job", "metric.label.reason"], adds_up = true },
@@ -258,6 +302,6 @@ resource "google_monitoring_dashboard" "this" {
 
   depends_on = [
     google_logging_metric.backlog, google_logging_metric.jobs_settled, google_logging_metric.platform_kills,
-    google_logging_metric.time_to_result,
+    google_logging_metric.seconds_per_job, google_logging_metric.time_to_result,
   ]
 }

@@ -32,6 +32,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "plan": plain(job.plan),
         "error": _failure_document(job.error),
         "result": plain(job.result),
+        "trace": job.trace,
         "lookedAfter": job.looked_after,
         "createdAt": job.created_at,
         "expireAt": job.expire_at,
@@ -59,6 +60,7 @@ def job_of(job_id: str, document: Document) -> Job:
         result=document["result"],
         created_at=instant(document["createdAt"]),
         expire_at=instant(document["expireAt"]),
+        trace=document.get("trace", ""),  # not in those of earlier releases
         looked_after=document["lookedAfter"],
         updated_at=instant(document["updatedAt"]),
     )

@@ -22,9 +22,9 @@ from shared.errors import NotFound, TransientError
 from shared.gcp.documents import job_document, job_of, step_document, step_of
 from shared.gcp.errors import translated
 from shared.gcp.optimistic import Codec, OptimisticDocument
-from shared.gcp.outcomes import telling
 from shared.gcp.watching import snapshots
 from shared.job import BACKLOG, SETTLED, Job, State, Step
+from shared.measures import note_settled
 from shared.ports import utc_now
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,15 @@ class FirestoreJobStore:
         return self._job(job_id).read()
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
-        return telling(self._job(job_id).update, change, utc_now())
+        seen: list[Job] = []
+
+        def noting(job: Job) -> Job:
+            seen.append(job)
+            return change(job)
+
+        kept = self._job(job_id).update(noting)
+        note_settled(seen[-1], kept)
+        return kept
 
     def offer(self, job_id: str, change: Callable[[Job], Job]) -> None:
         if self._offers.opens(job_id):

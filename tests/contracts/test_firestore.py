@@ -1,18 +1,15 @@
 """What the job store in Firestore keeps to beyond the contract: pace, lost answers, listeners, the documents."""
 
 import itertools
-import json
 import os
 import time
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
 import pytest
-import requests
 from google.cloud.firestore_v1 import Client, FieldFilter, Query
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
@@ -21,10 +18,10 @@ from shared.errors import Conflict, NotFound, TransientError, Unavailable
 from shared.gcp import optimistic
 from shared.gcp.firestore import FirestoreJobStore
 from shared.job import SCHEMA, Failure, Job, State, Step
+from tests.contracts.indexes import indexes_declared, indexes_used
 from tests.contracts.makers import a_job, at_once, counted
 from tests.contracts.schema import described_fields
 
-ROOT = Path(__file__).parents[2]
 KEEP = timedelta(days=30)
 LEASE = timedelta(minutes=10)
 
@@ -269,16 +266,6 @@ def test_steps_expire_and_executors_do_not(jobs: FirestoreJobStore) -> None:
     assert "expireAt" not in document(jobs, "executors/0").to_dict()
 
 
-def test_the_end_of_a_job_is_told_by_whoever_wrote_it(jobs: FirestoreJobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr("shared.gcp.outcomes.tell", lambda _, event, **facts: told.append((event, facts["code"])))
-    job = jobs.create(a_job())
-    jobs.update(job.id, counted)
-    for _ in range(2):
-        jobs.update(job.id, lambda job: job.failed(Failure("TOO_LONG", "…")))
-    assert told == [("job-settled", "TOO_LONG")]
-
-
 def test_a_document_of_a_later_release_is_left_to_it(jobs: FirestoreJobStore) -> None:
     job = jobs.create(a_job())
     jobs.client.document(f"jobs/{job.id}").update({"schema": SCHEMA + 1})
@@ -286,7 +273,7 @@ def test_a_document_of_a_later_release_is_left_to_it(jobs: FirestoreJobStore) ->
         jobs.update(job.id, counted)
 
 
-@pytest.mark.parametrize("news", [{"schema": SCHEMA + 1}, {"kind": "choreograph"}])
+@pytest.mark.parametrize("news", [{"schema": SCHEMA + 1}, {"kind": "of-a-later-release"}])
 def test_a_job_of_a_later_release_keeps_this_one_from_no_other(
     jobs: FirestoreJobStore, news: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -322,25 +309,3 @@ def own_jobs(client: Client, owner: str) -> Any:
     """What a client shows its user, as docs/schema.md has it."""
     mine = client.collection("jobs").where(filter=FieldFilter("owner", "==", owner))
     return mine.order_by("createdAt", direction=Query.DESCENDING).limit(20)
-
-
-Index = tuple[str, tuple[tuple[str, str], ...]]
-
-
-def indexes_used(project: str) -> set[Index]:
-    address = f"http://{os.environ['FIRESTORE_EMULATOR_HOST']}/emulator/v1/projects/{project}:indexUsage"
-    answer = requests.get(address, {"database": f"projects/{project}/databases/(default)"}, timeout=10)
-    answer.raise_for_status()
-    found = (report["index"] for report in answer.json()["reports"])
-    return {index(entry["name"].split("/")[5], entry["fields"]) for entry in found}
-
-
-def indexes_declared() -> set[Index]:
-    declared = json.loads((ROOT / "infra" / "gcp" / "firestore.indexes.json").read_text())
-    return {index(entry["collectionGroup"], entry["fields"]) for entry in declared["indexes"]}
-
-
-def index(collection: str, fields: list[dict[str, str]]) -> Index:
-    """``__name__`` is implied at the end of each."""
-    named = ((field["fieldPath"], field["order"]) for field in fields)
-    return collection, tuple(pair for pair in named if pair[0] != "__name__")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.logs import JsonFormatter, bound, setup, tell
+from shared.logs import JsonFormatter, bound, setup
 
 JOB = "0123456789abcdef0123456789abcdef"
 
@@ -49,16 +49,6 @@ def test_job_and_step_are_on_every_record_inside_and_the_job_is_the_trace() -> N
         assert "step" not in formatted()
     assert "job" not in formatted()
     assert "logging.googleapis.com/trace" not in formatted()
-
-
-def test_an_event_is_one_record_whose_numbers_stay_numbers(capsys, root_as_it_was) -> None:
-    setup("demo")
-    with bound(job=JOB):
-        tell(logging.getLogger("shared.test"), "backlog", jobs=3, oldest_s=12.5)
-    (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert (told["event"], told["jobs"], told["oldest_s"], told["job"]) == ("backlog", 3, 12.5, JOB)
-    assert "event" not in formatted()
 
 
 def test_what_was_bound_is_unbound_after_an_error() -> None:

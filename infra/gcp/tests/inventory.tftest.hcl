@@ -419,7 +419,7 @@ run "somebody_is_told_before_it_is_expensive_and_when_something_fails" {
   }
 
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.logged)) == toset(["dead-letter", "gave-up", "gpu-execution-failed", "gpu-backlog-old"])
+    condition     = toset(keys(google_monitoring_alert_policy.logged)) == toset(["dead-letter", "gave-up", "gpu-execution-failed", "gpu-not-found", "gpu-backlog-old"])
     error_message = "Other alerts are raised than docs/operations.md describes."
   }
 
@@ -440,7 +440,7 @@ run "somebody_is_told_before_it_is_expensive_and_when_something_fails" {
   }
 
   assert {
-    condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles) == 12
+    condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles) == 14
     error_message = "The dashboard shows less than docs/operations.md says."
   }
 }
