@@ -4,11 +4,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
 from gpu_job.kinds import INFERENCES
+from gpu_job.segmentation.similarity import device
 from gpu_job.worker import Worker
 from shared.gcp import connected
+from shared.measures import note_execution
 
 
 def main() -> None:
@@ -16,7 +19,8 @@ def main() -> None:
     other execution comes for jobs whose slot this one held."""
     stop = _stop_on_sigterm()
     worker = Worker(connected(os.environ), INFERENCES, stop)
-    worker.run()
+    began_s = time.monotonic()
+    note_execution(worker.run(), time.monotonic() - began_s, str(device()))
     if stop.is_set() and worker.is_work_left():
         sys.exit(os.EX_TEMPFAIL)
 

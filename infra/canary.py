@@ -26,6 +26,7 @@ from shared.config import Settings
 from shared.errors import NotFound
 from shared.gcp import connect
 from shared.job import FOLDER_OF, Job, Kind, Source, State
+from shared.logs import bound, carried
 from shared.ports import JobStore
 
 OWNER = "canary"
@@ -60,7 +61,8 @@ def _uploaded(settings: Settings) -> str:
         sample = _drawn(Path(folder, "canary.mp4"))
         bucket = storage.Client(project=settings.project).bucket(settings.uploads_bucket)
         blob = bucket.blob(f"{FOLDER_OF[Kind.SEGMENT]}/{uuid.uuid4().hex}/{sample.path.name}")
-        blob.metadata = {"owner": OWNER}
+        with bound(trace=uuid.uuid4().hex):
+            blob.metadata = {"owner": OWNER, **carried()}
         blob.upload_from_filename(str(sample.path), content_type="video/mp4")
     assert blob.name
     assert blob.generation is not None

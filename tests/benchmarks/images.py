@@ -42,7 +42,7 @@ JUNK = {
     "subscription": "projects/p/subscriptions/s",
 }  # fmt: skip
 """A push that any function acknowledges, for no delivery will make it better."""
-MOUNTED = 'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && exec "$@"'
+MOUNTED = 'mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && mount -t proc proc "$0/proc" && exec "$@"'
 """What an engine mounts, seen by what runs inside alone."""
 
 
@@ -67,9 +67,10 @@ class Image:
 
 PROOFS: Mapping[str, str] = {
     "pose": (
-        "import numpy as np; from pathlib import Path; from functions.pose.landmarker import Landmarker; "
-        "from functions.pose.model import bundle; seeing = Landmarker(bundle(None, Path('/models')), 15.0); "
-        "print('sees', seeing.landmarks(np.zeros((720, 1280, 3), np.uint8), 0), 'in the dark')"
+        "import numpy as np; from pathlib import Path; from functions.pose.landmarker import Landmarker\n"
+        "from functions.pose.model import bundle\n"
+        "with Landmarker(bundle(None, Path('/models')), 15.0) as seeing:\n"
+        "    print('sees', seeing.landmarks(np.zeros((720, 1280, 3), np.uint8), 0), 'in the dark')"
     ),
     "gpu_job": "import gpu_job.__main__, gpu_job.kinds, torch; print('torch', torch.__version__, torch.version.cuda)",
 }

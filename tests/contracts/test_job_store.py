@@ -58,10 +58,26 @@ def refuse(_: object) -> NoReturn:
 
 
 def test_a_job_comes_back_as_it_was_kept(jobs: JobStore) -> None:
-    job = a_job(options={"counts": 8.0, "style": "sensual"}, media=NESTED, plan=PLAN, result=NESTED, error=FAILURE)
+    job = a_job(
+        trace="4b" * 16,
+        options={"counts": 8.0, "style": "sensual"},
+        media=NESTED,
+        plan=PLAN,
+        result=NESTED,
+        error=FAILURE,
+    )
     kept = jobs.create(job)
     assert replace(kept, updated_at=None) == job
     assert jobs.get(job.id) == kept
+
+
+def test_the_end_of_a_job_is_told_once_however_many_write_it(jobs: JobStore, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    job = jobs.create(a_job(state=State.RUNNING, trace="4bf92f3577b34da6a3ce929d0e0e4736"))
+    at_once(*[lambda: jobs.update(job.id, lambda now: now.failed(FAILURE))] * 3)
+    told = [record.measures for record in caplog.records if hasattr(record, "measures")]
+    assert [(each["event"], each["code"]) for each in told] == [("job_settled", "TOO_LONG")]
+    assert told[0]["seconds_to_result"] > 0
 
 
 def test_every_field_of_a_changed_job_comes_back(jobs: JobStore) -> None:

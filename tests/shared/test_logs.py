@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared.logs import JsonFormatter, bound, setup
+from shared.logs import JsonFormatter, bound, bound_value, carried, setup, trace_in
 
 JOB = "0123456789abcdef0123456789abcdef"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @pytest.fixture
@@ -73,3 +74,60 @@ def test_setup_sends_records_from_its_level_on_to_stderr(capsys: pytest.CaptureF
     logging.getLogger("any").warning("loud")
     lines = capsys.readouterr().err.splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["loud"]
+
+
+# Traces
+
+
+def test_the_trace_of_the_request_goes_before_the_jobs_id() -> None:
+    with bound(job=JOB, trace=TRACE):
+        entry = formatted()
+    assert entry["logging.googleapis.com/trace"] == f"projects/demo/traces/{TRACE}"
+    assert "trace" not in entry
+    with bound(job=JOB, trace=""):
+        assert formatted()["logging.googleapis.com/trace"].endswith(JOB)
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"},
+        {"Traceparent": f"00-{TRACE}-00f067aa0ba902b7-00"},
+        {"X-Cloud-Trace-Context": f"{TRACE}/123456;o=1"},
+        {"x-cloud-trace-context": TRACE},
+        {"traceparent": "garbage", "X-Cloud-Trace-Context": f"{TRACE}/1"},
+    ],
+)
+def test_a_trace_is_read_from_headers_attributes_and_metadata(carrier: dict[str, str]) -> None:
+    assert trace_in(carrier) == TRACE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "garbage", f"00-{TRACE}", f"00-{TRACE.upper()}-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01"],
+)
+def test_what_is_no_trace_is_passed_over(text: str) -> None:
+    assert trace_in({"traceparent": text}) == ""
+
+
+def test_what_is_carried_on_is_read_back_and_names_its_sender() -> None:
+    assert carried() == {}
+    with bound(job=JOB):
+        assert trace_in(carried()) == JOB
+        with bound(trace=TRACE, step="audio"):
+            audio = carried()
+        with bound(trace=TRACE, step="pose-00"):
+            assert trace_in(carried()) == TRACE == trace_in(audio)
+            assert carried() != audio
+    with bound(job="no hexadecimal digits"):
+        assert carried() == {}
+
+
+def test_measures_are_fields_of_the_record() -> None:
+    record = logging.LogRecord("shared.test", logging.INFO, "file.py", 1, "7 wait", (), None)
+    record.measures = {"event": "backlog", "waiting": 7}
+    with bound(job=JOB, gpu_seconds=1.5):
+        entry = json.loads(JsonFormatter("demo").format(record))
+        assert bound_value("gpu_seconds") == 1.5
+    assert (entry["event"], entry["waiting"], entry["gpu_seconds"], entry["job"]) == ("backlog", 7, 1.5, JOB)
+    assert bound_value("gpu_seconds") is None
