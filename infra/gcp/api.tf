@@ -25,7 +25,7 @@ module "api" {
     (local.bucket["results"])  = local.writes
   }
 
-  concurrency   = 40
+  concurrency   = 16 # it waits for Firestore
   max_instances = lookup(var.max_instances, "api", 5)
   timeout_s     = 60
 
