@@ -21,14 +21,7 @@ resource "google_logging_metric" "platform_kills" {
     value_type  = "INT64"
     unit        = "1"
 
-    labels {
-      key         = "service"
-      description = "The function, where it was one."
-    }
-    labels {
-      key         = "job"
-      description = "The job, where it was one."
-    }
+    # Which function or job it was, the resource says.
     labels {
       key         = "reason"
       description = "The platform's words."
@@ -36,9 +29,7 @@ resource "google_logging_metric" "platform_kills" {
   }
 
   label_extractors = {
-    service = "EXTRACT(resource.labels.service_name)"
-    job     = "EXTRACT(resource.labels.job_name)"
-    reason  = "REGEXP_EXTRACT(textPayload, \"(Memory limit|maximum request timeout|maximum timeout|terminated on signal|malformed or connection)\")"
+    reason = "REGEXP_EXTRACT(textPayload, \"(Memory limit|maximum request timeout|maximum timeout|terminated on signal|malformed or connection)\")"
   }
 
   depends_on = [google_project_service.on]

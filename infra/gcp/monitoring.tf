@@ -262,7 +262,7 @@ locals {
     { title = "Function seconds of a job, mean", metric = "${local.ours}/cpu_seconds", of = "", align = "ALIGN_DELTA", join = "REDUCE_MEAN", by = ["metric.label.kind"], adds_up = false },
     { title = "Instance seconds billed, by function", metric = "run.googleapis.com/container/billable_instance_time", of = local.of_run.function, align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.service_name"], adds_up = true },
     { title = "Memory, 99th percentile, by function", metric = "run.googleapis.com/container/memory/utilizations", of = local.of_run.function, align = "ALIGN_DELTA", join = "REDUCE_PERCENTILE_99", by = ["resource.label.service_name"], adds_up = false },
-    { title = "Killed by the platform", metric = "${local.ours}/platform_kills", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["metric.label.service", "metric.label.job", "metric.label.reason"], adds_up = true },
+    { title = "Killed by the platform", metric = "${local.ours}/platform_kills", of = "", align = "ALIGN_DELTA", join = "REDUCE_SUM", by = ["resource.label.service_name", "resource.label.job_name", "metric.label.reason"], adds_up = true },
   ]
 }
 
