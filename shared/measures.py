@@ -3,6 +3,7 @@
     {"event": "job_settled", "state", "kind", "code", "seconds_to_result", "gpu_seconds", "cpu_seconds"}
     {"event": "backlog", "waiting", "oldest_seconds"}
     {"event": "execution_ended", "jobs", "seconds", "device"}
+    {"event": "dead_letter", "what"}
 
 Their names are promises. Knows no store and no metric.
 """
@@ -57,3 +58,8 @@ def note_execution(jobs: int, seconds: float, device: str) -> None:
     measures = {"event": "execution_ended", "jobs": jobs, "seconds": round(seconds, 3), "device": device}
     level = logging.INFO if device != "cpu" else logging.WARNING
     log.log(level, "settled %d jobs on %s", jobs, device, extra={"measures": measures})
+
+
+def note_dead_letter(what: str) -> None:
+    """``what`` the message was that nobody could handle, such as ``StepRequested``."""
+    log.error("a dead letter: %s", what, extra={"measures": {"event": "dead_letter", "what": what}})

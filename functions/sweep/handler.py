@@ -12,7 +12,7 @@ from shared.errors import DanceBitsError, GaveUp, NotFound
 from shared.events import FeaturesReady, Message, StepRequested, Tick, UploadFinalized
 from shared.job import BACKLOG, Failure, Job, State, Step, StepState
 from shared.logs import bound
-from shared.measures import note_backlog
+from shared.measures import note_backlog, note_dead_letter
 from shared.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ def bury(message: Message, ports: Ports) -> None:
     An upload is lost for good if its job could not even be kept: it is told of again. A lost word to
     dispatch needs nothing: the sweep looks after the job.
     """
+    note_dead_letter(type(message).__name__)
     match message:
         case UploadFinalized():
             with bound(job=message.job_id):

@@ -155,6 +155,16 @@ def test_an_upload_that_could_never_be_looked_at_fails_its_job(ports):
     assert failure(ports, job.id) == "GAVE_UP"
 
 
+def test_each_dead_letter_is_told_whatever_becomes_of_it(ports, caplog):
+    job = extracting(ports)
+    for message in (FeaturesReady(job.id), StepRequested(job.id, "audio"), UploadFinalized(job.source)):
+        handle(message, ports)
+    told = [record.measures for record in caplog.records if hasattr(record, "measures")]
+    assert [measures["what"] for measures in told if measures["event"] == "dead_letter"] == [
+        "FeaturesReady", "StepRequested", "UploadFinalized",
+    ]  # fmt: skip
+
+
 def test_a_late_dead_letter_of_an_upload_does_not_fail_a_job_at_work(ports):
     for job in (extracting(ports, 1), ready(ports, 2)):
         handle(UploadFinalized(job.source), ports)
