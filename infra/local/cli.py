@@ -170,7 +170,7 @@ def _seed(text: str) -> int:
 
 def _options(chosen: argparse.Namespace, kind: Kind = Kind.SEGMENT) -> dict[str, str]:
     """What was asked for, as metadata of an upload. Raises BadOption, before anything is uploaded."""
-    from functions.intake.options import OPTIONS, read_options
+    from shared.options import OPTIONS, read_options
 
     given = {name: value for name, value in vars(chosen).items() if name in WISHES and value is not None}
     if misplaced := sorted(given.keys() - OPTIONS[kind].keys()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -78,6 +79,29 @@ class CloudBlobStore:
             except exceptions.PreconditionFailed:
                 return False
         return True
+
+    def copy(self, source: Source, name: str) -> Source:
+        bucket = self._client.bucket(source.bucket)
+        blob, target = bucket.blob(source.name, generation=source.generation), bucket.blob(name)
+        try:
+            # In as many requests as it takes; and without a body of ours, so that the metadata comes along.
+            token, _, _ = _of_that_generation(lambda: target.rewrite(blob, if_generation_match=0))
+            while token:
+                token, _, _ = _of_that_generation(lambda: target.rewrite(blob, token, if_generation_match=0))  # noqa: B023 - called at once
+        except exceptions.PreconditionFailed:
+            return self.stat(source.bucket, name).source
+        return Source(source.bucket, name, target.generation, target.size, target.content_type or "")
+
+    def delete(self, source: Source) -> None:
+        blob = self._client.bucket(source.bucket).blob(source.name, generation=source.generation)
+        with translated("Cloud Storage"), suppress(exceptions.NotFound):
+            blob.delete()
+
+    def delete_all(self, bucket: str, folder: str) -> None:
+        assert folder.endswith("/")
+        for name in self.names(bucket, folder):
+            with translated("Cloud Storage"), suppress(exceptions.NotFound):
+                self._client.bucket(bucket).blob(name).delete()
 
 
 def _of_that_generation(ask: Any) -> Any:
