@@ -18,7 +18,7 @@ from shared.config import Settings
 from shared.errors import NotAllowed, NotFound, SourceGone
 from shared.events import Message
 from shared.job import BACKLOG, Job, Source, Step
-from shared.ports import Blob, Grant, Held, Place, Ports, SignedRequest, utc_now
+from shared.ports import Blob, Grant, Held, Place, Ports, SignedRequest, check_folder, utc_now
 
 
 class MemoryJobStore:
@@ -220,7 +220,7 @@ class MemoryBlobStore:
             del self._objects[source.bucket, source.name]
 
     def delete_all(self, bucket: str, folder: str) -> None:
-        assert folder.endswith("/")
+        check_folder(folder)
         with self._lock:
             for name in self.names(bucket, folder):
                 del self._objects[bucket, name]
@@ -298,8 +298,8 @@ class MemoryUrlSigner:
 
     def get(self, url: str) -> bytes:
         """Raises NotAllowed, and SourceGone."""
-        source, until = self._loans[url]
-        if self._now() > until:
+        source, until = self._loans.get(url, (None, self._now()))
+        if source is None or self._now() > until:
             raise NotAllowed
         with self._blobs.open(source) as file:
             return file.read()

@@ -129,8 +129,14 @@ class BlobKeeper(BlobStore, Protocol):
         ...
 
     def delete_all(self, bucket: str, folder: str) -> None:
-        """All objects whose names begin with ``folder``, which ends with a slash."""
+        """All objects whose names begin with ``folder``, which ends with a slash. Raises ValueError."""
         ...
+
+
+def check_folder(folder: str) -> None:
+    """Raises ValueError for what would be more than one folder: a whole bucket."""
+    if not folder.endswith("/") or folder == "/":
+        raise ValueError(f"{folder!r} does not end with a slash after a name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from google.cloud.storage import Client
 from shared.errors import NotFound, SourceGone
 from shared.gcp.errors import translated
 from shared.job import Source
-from shared.ports import Blob
+from shared.ports import Blob, check_folder
 from shared.ranges import open_ranges
 
 UPLOAD_CHUNK_BYTES = 8 * 1024 * 1024
@@ -83,11 +83,10 @@ class CloudBlobStore:
     def copy(self, source: Source, name: str) -> Source:
         bucket = self._client.bucket(source.bucket)
         blob, target = bucket.blob(source.name, generation=source.generation), bucket.blob(name)
+        _of_that_generation(blob.reload)
+        target.content_type, target.metadata = blob.content_type, blob.metadata
         try:
-            # In as many requests as it takes; and without a body of ours, so that the metadata comes along.
-            token, _, _ = _of_that_generation(lambda: target.rewrite(blob, if_generation_match=0))
-            while token:
-                token, _, _ = _of_that_generation(lambda: target.rewrite(blob, token, if_generation_match=0))  # noqa: B023 - called at once
+            _of_that_generation(lambda: _rewritten(blob, target))
         except exceptions.PreconditionFailed:
             return self.stat(source.bucket, name).source
         return Source(source.bucket, name, target.generation, target.size, target.content_type or "")
@@ -98,10 +97,17 @@ class CloudBlobStore:
             blob.delete()
 
     def delete_all(self, bucket: str, folder: str) -> None:
-        assert folder.endswith("/")
+        check_folder(folder)
         for name in self.names(bucket, folder):
             with translated("Cloud Storage"), suppress(exceptions.NotFound):
                 self._client.bucket(bucket).blob(name).delete()
+
+
+def _rewritten(blob: Any, target: Any) -> None:
+    """In as many requests as it takes: of a large object that is not moved to another place, one."""
+    token, _, _ = target.rewrite(blob, if_generation_match=0)
+    while token:
+        token, _, _ = target.rewrite(blob, token, if_generation_match=0)
 
 
 def _of_that_generation(ask: Any) -> Any:
