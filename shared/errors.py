@@ -163,12 +163,6 @@ class NotAllowed(PermanentError):
     code = "NOT_ALLOWED"
 
 
-class NoSuchMethod(PermanentError):
-    """This can be asked for in other ways only."""
-
-    code = "NO_SUCH_METHOD"
-
-
 class WrongState(PermanentError):
     """This cannot be done with the job as it is."""
 

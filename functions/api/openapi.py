@@ -24,6 +24,7 @@ _PROBLEMS: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "No valid ID token, or no App Check token.",
     HTTPStatus.FORBIDDEN: "You may not do this.",
     HTTPStatus.NOT_FOUND: "There is none, or it is another's.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Not by this method.",
     HTTPStatus.CONFLICT: "Not with the job as it is.",
     HTTPStatus.GONE: "The upload is not there any more.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request, or the file, is too large.",

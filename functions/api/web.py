@@ -17,7 +17,6 @@ from shared.errors import (
     BadOption,
     BadRequest,
     DanceBitsError,
-    NoSuchMethod,
     NotAllowed,
     NoTeacher,
     NotFound,
@@ -39,6 +38,16 @@ class Internal(PermanentError):
     code = "INTERNAL"
 
 
+class NoSuchMethod(PermanentError):
+    """This can be asked for in other ways only."""
+
+    code = "NO_SUCH_METHOD"
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self.allowed = ", ".join(allowed)
+        super().__init__(f"Here one can ask by {self.allowed}.")
+
+
 STATUS: Mapping[type[DanceBitsError], HTTPStatus] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     BadOption: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -53,6 +62,14 @@ STATUS: Mapping[type[DanceBitsError], HTTPStatus] = {
     QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
 }
 """What a client is told. Every other error is ours: a transient one is 503, and the rest 500."""
+
+
+WITH_STATUS: Mapping[int, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "60"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
+}
+"""Headers that belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +156,7 @@ def find(routes: Iterable[Route], request: Request) -> tuple[Route, Mapping[str,
             return route, values
         methods.append(route.method)
     if methods:
-        raise NoSuchMethod(f"Here {' and '.join(methods)} can be asked for.")
+        raise NoSuchMethod([*methods, "OPTIONS"])
     raise NotFound("There is nothing at this address.")
 
 
@@ -176,12 +193,8 @@ def _complaint(model: type[BaseModel], error: ErrorDetails) -> str:
 
 def error_response(error: DanceBitsError) -> Response:
     status = status_of(error)
-    told = error if status < HTTPStatus.INTERNAL_SERVER_ERROR else _ours(error)
-    headers = {"Retry-After": "60"} if status is HTTPStatus.TOO_MANY_REQUESTS else {}
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers = {"Retry-After": "1"}
-    if status is HTTPStatus.UNAUTHORIZED:
-        headers = {"WWW-Authenticate": "Bearer"}
+    told = _ours(error) if status >= HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, NotFound) else error
+    headers = {"Allow": error.allowed} if isinstance(error, NoSuchMethod) else WITH_STATUS.get(status, {})
     return Response.json({"error": {"code": told.code, "message": told.message}}, status, headers)
 
 
@@ -192,5 +205,7 @@ def status_of(error: DanceBitsError) -> HTTPStatus:
 
 
 def _ours(error: DanceBitsError) -> DanceBitsError:
-    """Its sentence is for the log."""
+    """Its sentence is for the log; that of what is not there might tell why."""
+    if isinstance(error, NotFound):
+        return NotFound()
     return TransientError() if isinstance(error, TransientError) else Internal()
