@@ -8,13 +8,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
+from werkzeug.exceptions import HTTPException
+
 from functions.api.pages import OPEN_ROUTES
 from functions.api.quotas import check_rate
 from functions.api.routes import ROUTES
 from functions.api.service import Call, Service
 from functions.api.tokens import bearer
-from functions.api.web import Internal, Request, Response, Route, error_response, find, read_body, read_query
-from shared.errors import DanceBitsError, TooLarge, Unauthenticated
+from functions.api.web import (
+    Internal,
+    Request,
+    Response,
+    Route,
+    error_response,
+    find,
+    read_body,
+    read_query,
+    status_of,
+)
+from shared.errors import BadRequest, DanceBitsError, NotFound, TooLarge, Unauthenticated
 from shared.logs import bound
 
 log = logging.getLogger(__name__)
@@ -42,16 +54,27 @@ def _logged(request: Request, service: Service) -> Response:
         route, values = find(ALL_ROUTES, request)
         template = route.template
         response = _done(route, values, request, service)
-    except DanceBitsError as error:
-        response = error_response(error)
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("%s %s: %s: %s", request.method, template, error.code, error.message)
-    except Exception:  # what a service answers to its own faults; the client is told nothing of them
-        log.exception("%s %s", request.method, template)
-        response = error_response(Internal())
+    except Exception as error:  # noqa: BLE001 - logged there, and answered
+        response = refusal(error)
     ms = round(1000 * (time.monotonic() - began))
     log.info("%s %s %d in %d ms", request.method, template, response.status, ms)
     return response
+
+
+def refusal(error: Exception) -> Response:
+    """What a client is told, in the one form; and the log, where the fault is ours."""
+    match error:
+        case DanceBitsError():
+            if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                log.error("%s: %s", error.code, error.message)
+            return error_response(error)
+        case HTTPException(code=int(status)) if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return replace(
+                error_response(NotFound() if status == HTTPStatus.NOT_FOUND else BadRequest()), status=status
+            )
+        case _:
+            log.error("an unexpected error", exc_info=error)
+            return error_response(Internal())
 
 
 def _done(route: Route, values: Mapping[str, str], request: Request, service: Service) -> Response:

@@ -9,11 +9,11 @@ from functools import cache, partial
 import flask
 import functions_framework
 
-from functions.api.handler import MAX_BODY_BYTES, answer
+from functions.api.handler import MAX_BODY_BYTES, answer, refusal
 from functions.api.service import Service
 from functions.api.settings import ApiSettings, is_emulated
 from functions.api.tokens import Signed, Unsigned, app_check_issuer, firebase_issuer
-from functions.api.web import Request
+from functions.api.web import Request, Response
 from shared import logs
 from shared.config import Settings
 from shared.gcp.firestore import FirestoreJobStore
@@ -49,7 +49,25 @@ service = cache(partial(connected, os.environ))
 
 @functions_framework.http
 def on_api_request(request: flask.Request) -> flask.Response:
-    body = request.stream.read(MAX_BODY_BYTES + 1)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    told = answer(Request(request.method, request.path, request.args, headers, body), service())
-    return flask.Response(told.body, told.status, dict(told.headers))
+    asked = Request(request.method, request.path, request.args, headers, _body(request))
+    return _told(answer(asked, service()))
+
+
+@functions_framework.errorhandler(Exception)
+def on_refused_request(error: Exception) -> flask.Response:
+    """Of the framework itself, which does not pass every address on, or of settings that are missing: its own answer
+    would be a page, with what went wrong."""
+    return _told(refusal(error))
+
+
+def _body(request: flask.Request) -> bytes:
+    """As much as may be; the rest is read and forgotten, as the framework would keep it."""
+    body = request.stream.read(MAX_BODY_BYTES + 1)
+    while request.stream.read(MAX_BODY_BYTES):
+        pass
+    return body
+
+
+def _told(response: Response) -> flask.Response:
+    return flask.Response(response.body, response.status, dict(response.headers))

@@ -18,6 +18,7 @@ TITLE = "DanceBits"
 WHAT = """\
 Upload a dance video or a song, watch its job, fetch what was found. Sign in with Firebase and send the ID token with
 every request; errors are told in one form: `{"error": {"code": …, "message": …}}`."""
+PRINTABLE = "^[!-~]+$"
 _REF = "#/components/schemas/{model}"
 _PROBLEMS: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
@@ -75,12 +76,14 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
+    """Of a name with slashes only so much is told: in a path they are percent-encoded."""
+    pattern = PRINTABLE if "/" in parameter.pattern else f"^(?:{parameter.pattern})$"
     return {
         "name": parameter.name,
         "in": "path" if parameter.is_in_path else "query",
         "required": parameter.is_in_path,
         "description": parameter.what,
-        "schema": {"type": "string", "pattern": f"^(?:{parameter.pattern})$"},
+        "schema": {"type": "string", "pattern": pattern},
     }
 
 
