@@ -21,6 +21,8 @@ APP_CHECK_KEYS = "https://firebaseappcheck.googleapis.com/v1/jwks"
 TIMEOUT_S = 5.0
 LEAST_S = 60.0
 """Between two fetches: tokens with invented keys must not make us ask Google each time."""
+RETRY_S = 1.0
+"""As long as there are none: nobody is let in meanwhile."""
 KEEP_S = 3600.0
 """Where the answer does not say how long."""
 
@@ -45,7 +47,7 @@ class GoogleKeys:
         with self._lock:
             now_s = self._clock_s()
             is_due = now_s >= self._fresh_until_s or key_id not in self._known
-            if is_due and now_s >= self._asked_s + LEAST_S:
+            if is_due and now_s >= self._asked_s + (LEAST_S if self._known else RETRY_S):
                 self._fetch(now_s)
             if not self._known:
                 raise Unavailable("Google's keys could not be fetched")
@@ -56,11 +58,18 @@ class GoogleKeys:
         try:
             answer = requests.get(self._url, timeout=TIMEOUT_S)
             answer.raise_for_status()
-            self._known = {entry["kid"]: _key(entry) for entry in answer.json()["keys"] if entry["kty"] == "RSA"}
-        except (requests.RequestException, KeyError, ValueError) as error:
+            self._known = _keys(answer.json())
+        except (requests.RequestException, KeyError, TypeError, ValueError) as error:
             log.warning("Google's keys could not be fetched: %s", error)
             return
         self._fresh_until_s = now_s + _max_age_s(answer.headers.get("Cache-Control", ""))
+
+
+def _keys(told: Any) -> Mapping[str, RSAPublicKey]:
+    """Raises KeyError, TypeError and ValueError for what is no set of keys."""
+    if found := {entry["kid"]: _key(entry) for entry in told["keys"] if entry["kty"] == "RSA"}:
+        return found
+    raise ValueError("there is no RSA key among them")
 
 
 def _key(entry: Mapping[str, Any]) -> RSAPublicKey:
