@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024
 APP_CHECK = "x-firebase-appcheck"
 ALL_ROUTES = (*ROUTES, *OPEN_ROUTES)
+ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 ANSWERED_FOR_S = "3600"
 """How long a browser need not ask again whether a page may call."""
 
@@ -44,7 +45,7 @@ def answer(request: Request, service: Service) -> Response:
     if request.method == "OPTIONS":
         return Response(HTTPStatus.NO_CONTENT, headers=cors)
     response = _logged(request, service)
-    return replace(response, headers={**response.headers, "Cache-Control": "no-store", **cors})
+    return replace(response, headers={**response.headers, **ALWAYS, **cors})
 
 
 def _logged(request: Request, service: Service) -> Response:

@@ -60,5 +60,5 @@ def _waiting(job_id: str, state: State, progress: float) -> Response:
 
 
 def _result(call: Call, job: Job) -> Mapping[str, Any]:
-    bucket = call.service.settings.results_bucket
-    return json.loads(call.service.blobs.read(bucket, results_name(job, "result.json")))
+    name = job.result.get("objects", {}).get("result") or results_name(job, "result.json")
+    return json.loads(call.service.blobs.read(call.service.settings.results_bucket, name))

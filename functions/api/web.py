@@ -129,7 +129,6 @@ class Route:
     body: type[BaseModel] | None = None
     parameters: tuple[Parameter, ...] = ()
     needs_user: bool = True
-    is_old: bool = False
 
     def match(self, path: str) -> Mapping[str, str] | None:
         """The values of the path's parameters; None where it is not this route's."""

@@ -3,7 +3,7 @@
 import base64
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -128,6 +128,3 @@ def refused(response: Response, status: int) -> str:
     assert set(told["error"]) == {"code", "message"}
     assert told["error"]["message"]
     return told["error"]["code"]
-
-
-Ask = Callable[..., Response]

@@ -214,6 +214,12 @@ def test_the_older_api_told_boundaries_and_scores(app, by_name):
     assert said(app.ask("POST", "/compare/", body={"job": named}), 200) == {"similarity_score": 71.5}
 
 
+def test_a_result_is_read_where_the_job_says_that_it_is(app):
+    job = app.job(result={"objects": {"result": "elsewhere/result.json"}})
+    app.blobs.create("results", "elsewhere/result.json", json.dumps(RESULT).encode(), "application/json")
+    assert said(app.ask("POST", "/predict/", body={"job": job.id}), 200)["segmented_percentages"] == [0.5]
+
+
 def test_who_asks_too_early_is_told_to_wait(app):
     job = app.job(state=State.RUNNING, progress=0.9)
     assert said(app.ask("POST", "/predict/", body={"job": job.id}), 202) == {
