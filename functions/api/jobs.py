@@ -42,8 +42,11 @@ def cancel_job(call: Call) -> Response:
 
 
 def delete_job(call: Call) -> Response:
-    """With its files, features and upload; but a move that was added to the library stays there. A worker that is at it leaves it at its next look; what it still writes goes
-    when its bucket's time is up. The document is the last to go, so that who was interrupted can ask again."""
+    """With its files, features and upload; but a move that was added to the library stays there.
+
+    A worker that is at it leaves it at its next look; what it still writes goes when its bucket's time is up. The
+    document is the last to go, so that who was interrupted can ask again.
+    """
     job, service = call.own_job(call.path["id"]), call.service
     service.jobs.update(job.id, Job.cancelled)
     service.blobs.delete_all(service.settings.results_bucket, f"{job.id}/")
