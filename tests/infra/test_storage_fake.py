@@ -256,10 +256,10 @@ class TestCopies:
         assert copy.metadata == {"owner": "eve"}
 
     def test_a_copy_that_is_there_already_is_refused_where_none_is_wanted(self, bucket):
-        source, copy = original(bucket), bucket.blob("copy.mp4")
-        copy.rewrite(source, if_generation_match=0)
+        source = original(bucket)
+        bucket.blob("copy.mp4").rewrite(source, if_generation_match=0)
         with pytest.raises(PreconditionFailed):
-            copy.rewrite(source, if_generation_match=0)
+            bucket.blob("copy.mp4").rewrite(source, if_generation_match=0)
 
     def test_what_is_not_there_is_not_copied(self, bucket):
         with pytest.raises(NotFound):
