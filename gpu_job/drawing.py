@@ -88,6 +88,33 @@ def text_width(words: str, size: float) -> float:
     return _font(size).getlength(words) / _OVERSAMPLING
 
 
+def fitting(choices: Sequence[str], room: float, size: float) -> str:
+    """The first of the choices that is no wider than the room; nothing where none is."""
+    return next((words for words in choices if text_width(words, size) <= room), "")
+
+
+def wrapped(messages: Sequence[str], room: float, size: float) -> list[str]:
+    """Messages in lines that are no wider than the room, as far as their words allow."""
+    lines: list[str] = []
+    for message in messages:
+        line = ""
+        for word in message.split():
+            longer = f"{line} {word}".strip()
+            if line and text_width(longer, size) > room:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return lines
+
+
+def clock(time_s: float, digits: int = 0) -> str:
+    """75.25 → 1:15, or 1:15.3 with one digit."""
+    ticks = round(time_s * 10**digits)
+    minutes, rest = divmod(ticks, 60 * 10**digits)
+    return f"{minutes}:{rest / 10**digits:0{digits + 3 if digits else 2}.{digits}f}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
     """A pose to draw: ``points`` ``(33, 2)`` in units of the sheet, NaN where unseen; ``torso`` its scale."""

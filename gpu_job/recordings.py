@@ -12,6 +12,9 @@ from shared.job import Recording, Step, listens, looks
 from shared.music import Music
 from shared.ports import Ports
 
+SURE = 0.7
+"""Sureness below which lead and follow may have been taken for each other."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extracted:
@@ -43,28 +46,54 @@ class Heard:
     seconds: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Danced:
+    """A couple's clip, and its music. ``lead`` and ``follow``, ``sureness``, ``sha256`` and ``seconds`` as in
+    :class:`Extracted`."""
+
+    lead: PoseFeatures
+    follow: PoseFeatures
+    sureness: float
+    music: Music
+    sha256: str
+    seconds: Mapping[str, float]
+
+
 def heard(step: Step, ports: Ports) -> Heard:
     """What a step ``audio`` left of a song. Raises NotFound where it is gone."""
-    output = step.output
-    music = Music.from_bytes(ports.blobs.read(ports.settings.features_bucket, output["object"]))
-    return Heard(music, output["sha256"], {"audio": output["seconds"]})
+    music = Music.from_bytes(_features(step, ports))
+    return Heard(music, step.output["sha256"], {"audio": step.output["seconds"]})
 
 
 def extracted(names: Iterable[str], steps: Mapping[str, Step], ports: Ports, dancers: int = 1) -> Extracted:
     """What the steps of these names left. Raises NotFound where it is gone."""
-    outputs = {name: steps[name].output for name in names}
+    of_sound, of_poses = _by_sense(names, steps)
+    audio = AudioFeatures.from_bytes(_features(of_sound, ports))
+    followed = _followed([_features(step, ports) for step in of_poses], dancers)
+    return Extracted(*followed, audio, of_sound.output["sha256"], _seconds(of_sound, of_poses))
 
-    def features(name: str) -> bytes:
-        return ports.blobs.read(ports.settings.features_bucket, outputs[name]["object"])
 
-    (sound,) = (name for name in outputs if listens(name))
-    poses = [name for name in outputs if looks(name)]
-    return Extracted(
-        *_followed([features(name) for name in poses], dancers),
-        AudioFeatures.from_bytes(features(sound)),
-        outputs[sound]["sha256"],
-        {"audio": outputs[sound]["seconds"], "pose": sum(outputs[name]["seconds"] for name in poses)},
-    )
+def danced(names: Iterable[str], steps: Mapping[str, Step], ports: Ports) -> Danced:
+    """What the steps of these names left of a couple's clip. Raises NotFound where it is gone."""
+    of_sound, of_poses = _by_sense(names, steps)
+    (lead, follow), sureness = _followed([_features(step, ports) for step in of_poses], 2)
+    sound = heard(of_sound, ports)
+    return Danced(lead, follow, sureness, sound.music, sound.sha256, _seconds(of_sound, of_poses))
+
+
+def _by_sense(names: Iterable[str], steps: Mapping[str, Step]) -> tuple[Step, Sequence[Step]]:
+    """The one that listened, and those that looked."""
+    named = {name: steps[name] for name in names}
+    (sound,) = (step for name, step in named.items() if listens(name))
+    return sound, [step for name, step in named.items() if looks(name)]
+
+
+def _features(step: Step, ports: Ports) -> bytes:
+    return ports.blobs.read(ports.settings.features_bucket, step.output["object"])
+
+
+def _seconds(of_sound: Step, of_poses: Sequence[Step]) -> Mapping[str, float]:
+    return {"audio": of_sound.output["seconds"], "pose": sum(step.output["seconds"] for step in of_poses)}
 
 
 def _followed(parts: Sequence[bytes], dancers: int) -> tuple[Sequence[PoseFeatures], float]:

@@ -61,6 +61,12 @@ class NoBeat(PermanentError):
     code = "NO_BEAT"
 
 
+class NoBlock(PermanentError):
+    """This clip holds no whole eight counts of music with dancers to be seen. Please choose a longer one."""
+
+    code = "NO_BLOCK"
+
+
 class EmptyLibrary(PermanentError):
     """The move library holds no moves yet. Please add some first."""
 
@@ -107,6 +113,29 @@ class NoTeacher(PermanentError):
     """The teacher's video is not there, or not any more. Please choose another."""
 
     code = "NO_TEACHER"
+
+
+class UnfitTake(PermanentError):
+    """A clip of the move library is missing, damaged or not in the form of the others."""
+
+    code = "UNFIT_TAKE"
+
+    def __init__(self, number: int, message: str | None = None) -> None:
+        super().__init__(message)
+        self.number = number
+        """Of the take that cannot be shown, from 0 on."""
+
+
+class ClipsGone(PermanentError):
+    """None of the clips that this dance is made of can be shown any more. Please build the move library again."""
+
+    code = "CLIPS_GONE"
+
+
+class NoMoves(PermanentError):
+    """The library has no move that is easy enough. Please choose a higher difficulty."""
+
+    code = "NO_MOVES"
 
 
 class SourceGone(PermanentError):

@@ -98,7 +98,8 @@ class Edges:
     end), dancer (lead, follow).
 
     ``joints`` ``(K, 2, 2, 13, 4)`` x, y of :data:`JOINTS` in torso lengths from the middle of the dancer's hips
-               (x right, y down, as seen in the picture), then their velocity in torso lengths a beat; NaN where unseen
+               (x right, y down, as seen in the picture), then their velocity in the picture, the dancer's
+               travel included, in torso lengths a beat; NaN where unseen
     ``place``  ``(K, 2, 2, 2)`` x, y of the middle of the hips in image heights, NaN where unseen
     ``facing`` ``(K, 2, 2)`` radians, 0 towards the camera, positive towards the right of the picture; NaN where unseen
     ``hold``   ``(K, 2)`` 0 apart … 1 hand in hand (of the nearest hands); NaN where unseen

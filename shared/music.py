@@ -6,7 +6,7 @@ This module knows no sound: ``functions.audio`` finds all this, the GPU job plan
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -19,6 +19,8 @@ COUNTS_PER_EIGHT = 8
 EIGHTS_PER_PHRASE = 2
 """A phrase of bachata is two eights."""
 EMBEDDING = 128
+PEAKS = 1200
+"""Points of a picture of the sound: one for each pixel of a screen."""
 
 
 class Role(StrEnum):
@@ -71,6 +73,7 @@ class Music:
     ``pattern_strength`` 0 … 1, how alike its bars are in rhythm
     ``syncopation``      0 … 1, share of the onsets' strength that lies off the beats
     ``embedding``        ``(128,)`` of unit length: timbre, harmony, rhythm; zeros in silence
+    ``peaks``            ``(1200,)`` 0 … 1: the highest sample of each of as many even stretches, to be drawn
     """
 
     duration_s: float
@@ -87,6 +90,7 @@ class Music:
     pattern_strength: float
     syncopation: float
     embedding: FloatArray
+    peaks: FloatArray = field(default_factory=lambda: np.zeros(PEAKS, np.float32))
 
     def __post_init__(self) -> None:
         of_beats = {self.counts.shape, self.energy.shape, self.guira.shape}
@@ -113,7 +117,7 @@ class Music:
             eight_confidence=self.eight_confidence, beats_s=self.beats.beats_s, positions=self.beats.positions,
             counts=self.counts, energy=self.energy, guira=self.guira, sections=json.dumps(sections),
             energy_level=self.energy_level, pattern_strength=self.pattern_strength, syncopation=self.syncopation,
-            embedding=self.embedding,
+            embedding=self.embedding, peaks=self.peaks,
         )  # fmt: skip
 
     @classmethod
@@ -129,5 +133,5 @@ class Music:
                 float(a["duration_s"]), None if np.isnan(tempo_bpm) else tempo_bpm, float(a["tempo_confidence"]),
                 float(a["bar_confidence"]), float(a["eight_confidence"]), BeatGrid(a["beats_s"], a["positions"]),
                 a["counts"], a["energy"], a["guira"], sections, float(a["energy_level"]),
-                float(a["pattern_strength"]), float(a["syncopation"]), a["embedding"],
+                float(a["pattern_strength"]), float(a["syncopation"]), a["embedding"], a["peaks"],
             )  # fmt: skip

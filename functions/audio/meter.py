@@ -7,13 +7,15 @@ takes every bar for four beats long; a bar cut short shows as a change of positi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from functions.audio import around
 from functions.audio.spectrum import Spectrum
-from functions.audio.tempo import best_path
+from functions.audio.tempo import best_path, moving_mean
 from shared.timeline import BEATS_PER_BAR, FloatArray, IntArray
 
-STROKE_S = 0.022  # an onset this close to a beat belongs to it
 NOTE_FROM, NOTE_TO = 0.15, 0.85  # of a beat: where a note that was struck on it still sounds
 BASS_BANDS = 3  # mel bands up to about 160 Hz
 FAINTEST = 0.1  # of a stroke's strength: beats that differ by less are alike
@@ -35,6 +37,29 @@ PATTERN = np.array([
 # What moving the downbeat costs, in the sum of fits: about eight bars of bachata must ask for it.
 MOVE_COST = 15.0
 
+# In a whole song the bar's own sound is learnt from the song, and a break of two beats is what bands do.
+# Then what is new beside the last two beats counts too: an arpeggio sounds its chord in two (70 clips, as above).
+SONG_PATTERN = np.column_stack([PATTERN, [+.45, -.22, -.25, -.03]])  # fmt: skip
+HALF_BAR_COST, ODD_BAR_COST = 6.0, 20.0
+FIRST_IS_ONE = 4.0  # two bars of bachata say as much: an intro of a guitar alone may say less, a pick-up is found
+SECTION_BEATS = 16.0
+OWN_BARS = 8.0  # a song's own pattern counts half after so many bars
+# Standard errors by which the bars fit better than moved ones: at the first no better than chance.
+EVEN_SURENESS, SURENESS = 0.0, 6.0
+LEARNINGS = 3  # the pattern no longer changes after the second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Meter:
+    """Where the beats of a song are in their bars.
+
+    ``positions``  ``(B,)`` 1 … 4, each one more than that before or 1
+    ``confidence`` 0 … 1 that the ones are downbeats
+    """
+
+    positions: IntArray
+    confidence: float
+
 
 def positions(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> IntArray:
     """The count of each beat in its bar. ``(B,)`` seconds → ``(B,)`` 1 … 4"""
@@ -48,15 +73,72 @@ def positions(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_h
     return (np.arange(len(beats_s)) + shift) % BEATS_PER_BAR + 1
 
 
+def broken_bars(
+    beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float, *, from_silence: bool
+) -> Meter:
+    """The bars of a whole song, some of which may be shorter than four beats. Needs two beats.
+
+    ``from_silence`` whether the recording begins before the music does: then the first beat is likely a 1
+    """
+    change = _half_bar_change(spectrum.chroma, beats_s * rate_hz)[:, None]
+    heard = np.hstack([evidence(beats_s, spectrum, onset, rate_hz), _standardised(change, np.array([0.2]))])
+    # A section without bass differs from one with it, and says nothing of the bars by that.
+    heard -= np.stack([moving_mean(column, SECTION_BEATS) for column in heard.T], axis=1)
+    return barred(heard, FIRST_IS_ONE if from_silence else 0.0)
+
+
+def barred(heard: FloatArray, first_is_one: float = 0.0) -> Meter:
+    """The bars that fit best what is heard around each beat. ``(B, 9)``, each column of mean 0 and deviation 1
+
+    What the style plays finds the bars at first; then what this song plays in them finds them more exactly.
+    ``first_is_one`` what speaks for it beside what is heard
+    """
+    style = heard @ SONG_PATTERN.T
+    known = np.zeros_like(style)
+    known[0, 0] = first_is_one
+    place = best_path(style + known, _ENDINGS)
+    for _ in range(LEARNINGS):
+        place = best_path(style + known + _own_fit(heard, place), _ENDINGS)
+    return Meter(place + 1, _confidence(style, place))
+
+
+def _endings() -> FloatArray:
+    """What it costs to go from one position in a bar to another, ``(to, from)``: a bar may end early."""
+    change = np.full((BEATS_PER_BAR, BEATS_PER_BAR), -np.inf)
+    change[0] = -ODD_BAR_COST
+    change[0, BEATS_PER_BAR // 2 - 1] = -HALF_BAR_COST
+    following = np.arange(BEATS_PER_BAR)
+    change[(following + 1) % BEATS_PER_BAR, following] = 0
+    return change
+
+
+_ENDINGS = _endings()
+
+
+def _own_fit(heard: FloatArray, place: IntArray) -> FloatArray:
+    """How well each beat fits each position as the song itself plays it. ``(B, 9)``, ``(B,)`` 0 … 3 → ``(B, 4)``"""
+    member = place == np.arange(BEATS_PER_BAR)[:, None]  # (4, B)
+    own = member @ heard / (member.sum(axis=1, keepdims=True) + OWN_BARS)
+    return heard @ own.T - (own**2).sum(axis=1) / 2
+
+
+def _confidence(fit: FloatArray, place: IntArray) -> float:
+    """How surely the bars fit better than any that are moved by a beat or more, from the spread of the gain."""
+    beats = np.arange(len(fit))
+    gains = np.stack([fit[beats, place] - fit[beats, (place + by) % BEATS_PER_BAR] for by in (1, 2, 3)])
+    surest = gains.mean(axis=1) / np.maximum(gains.std(axis=1), 1e-6) * np.sqrt(len(fit))
+    return float(np.clip((surest.min() - EVEN_SURENESS) / SURENESS, 0, 1))
+
+
 def evidence(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz: float) -> FloatArray:
     """What is heard around each beat, each column of mean 0 and deviation 1. ``(B, 8)``
 
     Onsets in the three lower bands on the beat and half a beat later, the level of the bass between, and
     how much the chord differs from that of the beat before.
     """
-    period_s = np.diff(beats_s, append=2 * beats_s[-1] - beats_s[-2])
-    strokes = _strokes(onset[:, :3], round(STROKE_S * rate_hz))
-    on_beat, between = (_at(strokes, (beats_s + share * period_s) * rate_hz) for share in (0.0, 0.5))
+    period_s = around.periods(beats_s)
+    strokes = around.strokes(onset[:, :3], rate_hz)
+    on_beat, between = (around.at(strokes, (beats_s + share * period_s) * rate_hz) for share in (0.0, 0.5))
     held_s = beats_s + NOTE_FROM * period_s, beats_s + NOTE_TO * period_s
     columns = np.column_stack([
         on_beat,
@@ -65,38 +147,44 @@ def evidence(beats_s: FloatArray, spectrum: Spectrum, onset: FloatArray, rate_hz
         _chord_change(spectrum.chroma, beats_s * rate_hz),
     ])  # fmt: skip
     least = FAINTEST * np.concatenate([*2 * [np.maximum(on_beat, between).mean(axis=0)], [1.0, 0.2]])
+    return _standardised(columns, least)
+
+
+def _standardised(columns: FloatArray, least: FloatArray) -> FloatArray:
+    """Each column less its mean, in its standard deviations or in ``least`` where that is more."""
     away = columns - columns.mean(axis=0)
     return np.clip(away / np.maximum(columns.std(axis=0), np.maximum(least, 1e-6)), -OUTLIER, OUTLIER)
-
-
-def _strokes(onset: FloatArray, reach: int) -> FloatArray:
-    """The strongest onset within ``reach`` frames of each."""
-    padded = np.pad(onset, ((reach, reach), (0, 0)))
-    return np.max([padded[start : start + len(onset)] for start in range(2 * reach + 1)], axis=0)
-
-
-def _at(rows: FloatArray, frames: FloatArray) -> FloatArray:
-    return rows[np.clip(np.round(frames).astype(int), 0, len(rows) - 1)]
 
 
 def _bass_level(mel: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
     """Mean loudness of the bass from each start to each end, in frames. ``(B, 1)``"""
     bass = mel[:, :BASS_BANDS]
-    return _means(np.log1p(5 * bass / np.maximum(bass.mean(axis=0), 1e-12)).mean(axis=1, keepdims=True), start, end)
+    return around.means(
+        np.log1p(5 * bass / np.maximum(bass.mean(axis=0), 1e-12)).mean(axis=1, keepdims=True), start, end
+    )
 
 
 def _chord_change(chroma: FloatArray, beats: FloatArray) -> FloatArray:
     """How unlike the chord from each beat to the next is to that before. ``(B,)`` 0 … 1"""
+    chords = _chords(chroma, beats)
+    return _unlike(chords[:-1], chords[1:])
+
+
+def _half_bar_change(chroma: FloatArray, beats: FloatArray) -> FloatArray:
+    """The same of two beats and the two before, which an arpeggio needs to sound a chord. ``(B,)`` 0 … 1"""
+    chords = _chords(chroma, beats)
+    half_bars = chords + np.concatenate([chords[1:], chords[-1:]])
+    return _unlike(np.concatenate([chords[:1], half_bars[:-2]]), half_bars[1:])
+
+
+def _chords(chroma: FloatArray, beats: FloatArray) -> FloatArray:
+    """What sounds from each beat to the next. ``(B, 12)``"""
     bounds = np.append(beats, 2 * beats[-1] - beats[-2])
-    chords = _means(np.sqrt(chroma), bounds[:-1], bounds[1:])
-    chords /= np.linalg.norm(chords, axis=1, keepdims=True) + 1e-9
-    change = 1 - (chords[1:] * chords[:-1]).sum(axis=1)
+    return around.means(np.sqrt(chroma), bounds[:-1], bounds[1:])
+
+
+def _unlike(before: FloatArray, after: FloatArray) -> FloatArray:
+    """One minus the cosine of each pair of rows, behind the mean of them all. ``(n, k)`` → ``(n + 1,)``"""
+    before, after = (rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9) for rows in (before, after))
+    change = 1 - (before * after).sum(axis=1)
     return np.append(change.mean(), change)  # nothing is known of what came before the first
-
-
-def _means(rows: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
-    """Mean of the rows from each start to each end, of one row at least. ``(N, k)`` → ``(B, k)``"""
-    total = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0, dtype=np.float64)])
-    first = np.clip(np.round(start).astype(int), 0, len(rows) - 1)
-    behind = np.maximum(np.clip(np.round(end).astype(int), 0, len(rows)), first + 1)
-    return (total[behind] - total[first]) / (behind - first)[:, None]

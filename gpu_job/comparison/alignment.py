@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_job.comparison.bodies import Body, body, has_depth, lying, sampled
+from gpu_job.bodies import Body, body, has_depth, lying, sampled
 from gpu_job.comparison.concordance import at_best_lag, balanced
 from gpu_job.comparison.findings import Take
 from gpu_job.comparison.laying import LEAST_BEATS, Dancer, Lay, Search
-from gpu_job.comparison.movement import facing, movement
+from gpu_job.movement import facing, movement
 from shared.errors import CannotCompare
 from shared.timeline import FloatArray
 

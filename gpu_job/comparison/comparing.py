@@ -32,8 +32,8 @@ from gpu_job.comparison.grading import (
     score_curve,
     verdict,
 )
-from gpu_job.comparison.movement import Movement, facing, movement
 from gpu_job.comparison.timing import LAGS_PER_POINT, lag_path
+from gpu_job.movement import Movement, facing, movement
 from gpu_job.notice import Notice
 from gpu_job.segmentation.moves import Move
 from shared.timeline import FloatArray, Segment

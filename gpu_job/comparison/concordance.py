@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpu_job.comparison.findings import Limb
-from gpu_job.comparison.movement import LIMB_OF, LIMB_WEIGHT, POSTURES, WEIGHT_OF, Movement
+from gpu_job.movement import LIMB_OF, LIMB_WEIGHT, POSTURES, WEIGHT_OF, Movement
 from shared.timeline import FloatArray, IntArray
 
 POSTURE_SHARE = 0.25

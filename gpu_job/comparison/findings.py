@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from gpu_job.bodies import Limb
 from gpu_job.notice import Notice
 from shared.features import AudioFeatures, PoseFeatures
 from shared.timeline import FloatArray, Segment
@@ -24,17 +25,6 @@ class Take:
 
     pose: PoseFeatures
     audio: AudioFeatures
-
-
-class Limb(StrEnum):
-    """A part of the body with a score of its own. Left and right are the dancer's."""
-
-    LEFT_ARM = "left_arm"
-    RIGHT_ARM = "right_arm"
-    LEFT_LEG = "left_leg"
-    RIGHT_LEG = "right_leg"
-    TORSO = "torso"
-    HEAD = "head"
 
 
 class AlignedBy(StrEnum):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gpu_job.comparison.concordance import Agreement, concordance
 from gpu_job.comparison.findings import Grade, Lateness, Limb
-from gpu_job.comparison.movement import LIMB_WEIGHT
+from gpu_job.movement import LIMB_WEIGHT
 from shared.timeline import FloatArray
 
 LIMBS = tuple(Limb)

@@ -18,7 +18,7 @@ from gpu_job.comparison.page import Names, report_html
 from gpu_job.comparison.report import Dancer, curves_npz, moment_name, overall_score, result
 from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
-from gpu_job.recordings import Extracted, described, extracted
+from gpu_job.recordings import SURE, Extracted, described, extracted
 from gpu_job.segmentation import Move, Performance, segment_batch
 from shared.errors import NobodyFound, NoTeacher, NotFound, SourceGone, TeacherUnseen
 from shared.job import POSE, TEACHER, Job, Kind, Recording, Step
@@ -26,8 +26,6 @@ from shared.ports import Ports
 
 ALONE: Sequence[str] = ("dancer",)
 COUPLE: Sequence[str] = ("lead", "follow")
-SURE = 0.7
-"""Below, lead and follow may have been taken for each other, and both ways are tried."""
 WHO_LEADS = Notice(
     "WHO_LEADS", "We could not tell for sure who leads, so each of you was held against the teacher who fits better."
 )

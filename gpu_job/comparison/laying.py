@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from gpu_job.comparison.bodies import Body
+from gpu_job.bodies import Body
 from gpu_job.comparison.concordance import LagCurve, Reference, at_all_lags, at_best_lag, balanced
 from gpu_job.comparison.findings import AlignedBy, Take
 from gpu_job.comparison.listening import Lag, SameSound, peak_between, same_sound
-from gpu_job.comparison.movement import FROM_ANYWHERE, POSTURES, Movement, movement
+from gpu_job.movement import FROM_ANYWHERE, POSTURES, Movement, movement
 from shared.timeline import BeatGrid, FloatArray, IntArray
 
 NO_BEAT_S = 0.5

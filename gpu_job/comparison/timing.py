@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpu_job.comparison.concordance import JITTER, balanced, centred
-from gpu_job.comparison.movement import Movement
+from gpu_job.movement import Movement
 from shared.timeline import FloatArray
 
 LAGS_PER_POINT = 2

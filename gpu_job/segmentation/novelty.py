@@ -26,9 +26,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gpu_job.devices import device
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT, HalfBeats, Rhythm
 from gpu_job.segmentation.performance import BoundaryCurve, Performance
-from gpu_job.segmentation.similarity import Band, Ranges, band, device
+from gpu_job.segmentation.similarity import Band, Ranges, band
 from shared.timeline import BEATS_PER_BAR, FloatArray
 
 _POINTS_PER_BEAT = 2 * POINTS_PER_HALF_BEAT

@@ -7,7 +7,6 @@ beats or boundaries.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from gpu_job.devices import device
 from gpu_job.segmentation.motion import Motion
 
 _ROWS = 128  # points handled in one matrix product
@@ -62,12 +62,6 @@ class Seen:
 
     mean: Tensor
     share: Tensor
-
-
-@functools.cache
-def device() -> torch.device:
-    """Where to compute. Asked once: the answer takes 30 ms."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def band(motions: Sequence[Motion], lags: int) -> Band:

@@ -22,10 +22,13 @@ from gpu_job.drawing import (
     Body,
     Colour,
     Sheet,
+    clock,
     draw_body,
+    fitting,
     mixed,
     placed,
     text_width,
+    wrapped,
 )
 from gpu_job.segmentation.grid import times_of
 from gpu_job.segmentation.labels import UNSEEN
@@ -57,7 +60,7 @@ _POSE_SEARCH_S = 0.4  # a figure may be taken from so far away where the dancer 
 def timeline_png(segmentation: Segmentation, pose: PoseFeatures) -> bytes:
     """The picture as PNG, :data:`WIDTH` pixels wide; a row for every :data:`MAX_ROW_S` seconds or less."""
     rows = _rows(float(max(segmentation.moves[-1].end_s, times_of(pose)[-1] + 1 / pose.rate_hz)))
-    notices = _wrapped([notice.message for notice in segmentation.warnings])
+    notices = wrapped([notice.message for notice in segmentation.warnings], WIDTH - 2 * MARGIN, _NOTE)
     height = _HEADER_HEIGHT + len(rows) * _ROW_HEIGHT + len(notices) * _NOTICE_HEIGHT + MARGIN // 2
     picture = Image.new("RGB", (WIDTH, height), PAPER)
     picture.paste(_header(segmentation, rows[-1].end_s), (0, 0))
@@ -158,20 +161,15 @@ def _lifted(y: float) -> float:
 
 def _title(move: Move, room: float) -> str:
     """The label, or only its letter where the bar is narrow."""
-    return _fitting([move.label, move.label.rpartition("-")[2]], room, _LABEL)
+    return fitting([move.label, move.label.rpartition("-")[2]], room, _LABEL)
 
 
 def _subtitle(move: Move, room: float) -> str:
-    times = f"{_clock(move.start_s, 1)} - {_clock(move.end_s, 1)}"
+    times = f"{clock(move.start_s, 1)} - {clock(move.end_s, 1)}"
     if move.counts is None:
-        return _fitting([times, _clock(move.start_s, 1)], room, _DETAIL)
+        return fitting([times, clock(move.start_s, 1)], room, _DETAIL)
     counts = f"{move.counts:g} counts" if move.counts != 1 else "1 count"
-    return _fitting([f"{counts}  ·  {times}", counts, f"{move.counts:g}"], room, _DETAIL)
-
-
-def _fitting(choices: Sequence[str], room: float, size: float) -> str:
-    """The first of the choices that is no wider than the room; nothing where none is."""
-    return next((words for words in choices if text_width(words, size) <= room), "")
+    return fitting([f"{counts}  ·  {times}", counts, f"{move.counts:g}"], room, _DETAIL)
 
 
 def _draw_figures(row: _Row, move: Move, piece: Segment, figures: _Figures) -> None:
@@ -229,7 +227,7 @@ def _draw_seconds(row: _Row) -> None:
     step_s = 1 if row.full_s <= 8 else 2
     for second in row.shown(np.arange(math.ceil(row.span.start_s), math.floor(row.span.end_s) + 1.0)):
         if second % step_s == 0:
-            row.sheet.text((row.x(second), _lifted(_SECONDS_TOP + 2)), _clock(second), GREY, _DETAIL, anchor="ma")
+            row.sheet.text((row.x(second), _lifted(_SECONDS_TOP + 2)), clock(second), GREY, _DETAIL, anchor="ma")
 
 
 def _header(segmentation: Segmentation, duration_s: float) -> Image.Image:
@@ -240,7 +238,7 @@ def _header(segmentation: Segmentation, duration_s: float) -> Image.Image:
     sheet.text((MARGIN, 20), moves, INK, _TITLE, weight=0.8)
     facts = [f"{kinds} different" if kinds != 1 else "all alike"] if len(danced) > 1 else []
     facts += [f"{segmentation.tempo_bpm:.0f} BPM"] if segmentation.tempo_bpm else ["no beat found"]
-    facts += [_clock(duration_s)]
+    facts += [clock(duration_s)]
     sheet.text((MARGIN + text_width(moves, _TITLE) + 26, 35), "   ·   ".join(facts), GREY, _FACTS)
     _draw_legend(sheet)
     return sheet.finished()
@@ -265,21 +263,6 @@ def _notes(lines: Sequence[str]) -> Image.Image:
     return sheet.finished()
 
 
-def _wrapped(messages: Sequence[str]) -> list[str]:
-    """Messages in lines that fit onto the sheet."""
-    lines: list[str] = []
-    for message in messages:
-        line = ""
-        for word in message.split():
-            longer = f"{line} {word}".strip()
-            if text_width(longer, _NOTE) > WIDTH - 2 * MARGIN:
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
-    return lines
-
-
 def colour_of(label: str) -> Colour:
     """The colour of a move's letter; those after the tenth are lighter, then darker shades."""
     if label == UNSEEN:
@@ -290,10 +273,3 @@ def colour_of(label: str) -> Colour:
     cycle, number = divmod(place - 1, len(MOVE_COLOURS))
     shade, share = ((PAPER, 0.0), (INK, 0.3), (PAPER, 0.3))[cycle % 3]
     return mixed(MOVE_COLOURS[number], shade, share)
-
-
-def _clock(time_s: float, digits: int = 0) -> str:
-    """75.25 → 1:15, or 1:15.3 with one digit."""
-    ticks = round(time_s * 10**digits)
-    minutes, rest = divmod(ticks, 60 * 10**digits)
-    return f"{minutes}:{rest / 10**digits:0{digits + 3 if digits else 2}.{digits}f}"

@@ -17,6 +17,7 @@ from gpu_job.comparison.findings import Limb
 from gpu_job.comparison.wording import early_or_late_ms
 from infra.local.outcome import Outcome
 from shared.job import Job, Kind, State
+from shared.library import QUALITIES
 
 console = Console()
 
@@ -123,10 +124,10 @@ def choreography_table(result: Mapping[str, Any]) -> Table:
 def move_table(result: Mapping[str, Any]) -> Table:
     """One move of the library and its eights."""
     title = f"{result['clip_id']}: {result['label']}, {result['tempo_bpm']:.1f} BPM"
-    table = Table("eight", "from", "to", "energy", "both seen", title=title)
+    table = Table("eight", "from", "to", *QUALITIES, title=title)
     for number, block in enumerate(result["blocks"], 1):
         times = f"{block['start_s']:.2f} s", f"{block['end_s']:.2f} s"
-        table.add_row(str(number), *times, f"{block['energy']:.0%}", f"{block['detection']:.0%}")
+        table.add_row(str(number), *times, *(f"{block['qualities'][name]:.0%}" for name in QUALITIES))
     return table
 
 

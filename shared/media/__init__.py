@@ -9,23 +9,34 @@ dancing, jobs or buckets.
 
 from shared.media.clips import Scissors, cut
 from shared.media.container import Source
-from shared.media.films import Soundtrack, film
+from shared.media.encoding import Coding
+from shared.media.films import film
+from shared.media.joining import Take, check, joined
+from shared.media.mezzanines import Form, Written, mezzanine
 from shared.media.pictures import Frame, Picture, frames, shown_at
 from shared.media.probing import AudioStream, Media, VideoStream, probe
+from shared.media.soundtracks import Soundtrack
 from shared.media.waveform import sound
 
 __all__ = [
     "AudioStream",
+    "Coding",
+    "Form",
     "Frame",
     "Media",
     "Picture",
     "Scissors",
     "Soundtrack",
     "Source",
+    "Take",
     "VideoStream",
+    "Written",
+    "check",
     "cut",
     "film",
     "frames",
+    "joined",
+    "mezzanine",
     "probe",
     "shown_at",
     "sound",

@@ -183,7 +183,7 @@ def _copied_pictures(container: Container, output: OutputContainer, span: Segmen
     if container.video.codec.canonical_name == "hevc":
         stream.codec_context.codec_tag = "hvc1"  # Apple's players refuse hev1
     packets = _packets_from(container, container.video, span.start_s - MAX_EARLY_START_S)
-    return _moved(container, _with_decoding_times(_whole(container, packets, span)), stream, span.start_s)
+    return moved(container, _with_decoding_times(_whole(container, packets, span)), stream, span.start_s)
 
 
 def _whole(container: Container, packets: Packets, span: Segment) -> Packets:
@@ -229,7 +229,7 @@ def _with_decoding_times(packets: Packets) -> Packets:
     yield from waiting
 
 
-def _moved(container: Container, packets: Packets, stream: Stream, start_s: float) -> Packets:
+def moved(container: Container, packets: Packets, stream: Stream, start_s: float) -> Packets:
     """The packets as those of ``stream``, in which ``start_s`` is zero."""
     for packet in packets:
         if packet.pts is None or packet.dts is None:
@@ -248,7 +248,7 @@ def _sound_packets(reading: Reading, output: OutputContainer, span: Segment, *, 
         if copied and container.audio.codec.canonical_name in COPIED_AUDIO:
             stream = output.add_stream_from_template(container.audio, opaque=True)
             packets = _packets_from(container, container.audio, span.start_s - PREROLL_S)
-            return list(_moved(container, _overlapping(container, packets, span), stream, span.start_s))
+            return list(moved(container, _overlapping(container, packets, span), stream, span.start_s))
         return list(encoded_sound(container, output, span))
 
 

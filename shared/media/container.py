@@ -177,7 +177,7 @@ def _faults_named(reader: Reader) -> Generator[None, None, None]:
 @contextmanager
 def opened(reading: Reading) -> Generator[Container, None, None]:
     """The container in a source. Raises EmptyFile, NotAVideo, DamagedFile, TooLarge."""
-    with _file(reading.source) as file:
+    with source_file(reading.source) as file:
         reader = Reader(file, reading)
         if reader.is_empty:
             raise EmptyFile
@@ -185,7 +185,8 @@ def opened(reading: Reading) -> Generator[Container, None, None]:
             yield Container(demuxer, reader, reading)
 
 
-def _file(source: Source) -> AbstractContextManager[BinaryIO]:
+def source_file(source: Source) -> AbstractContextManager[BinaryIO]:
+    """The file of a source, which is closed only if it was opened here."""
     return Path(source).open("rb") if isinstance(source, str | Path) else nullcontext(source)
 
 

@@ -6,56 +6,53 @@ import heapq
 import itertools
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from av.container import OutputContainer
 from av.packet import Packet
 
-from shared.errors import PermanentError
-from shared.media.container import Reading, Source, opened
-from shared.media.encoding import encoded_drawings, encoded_sound
-from shared.media.muxing import decoding_time, faults_named, muxer
+from shared.errors import DamagedFile, PermanentError
+from shared.media.encoding import USUAL_CODING, Coding, encoded_drawings
+from shared.media.muxing import EDIT_CLOCK_HZ, Unfit, decoding_time, faults_named, muxer
 from shared.media.pictures import Picture
-from shared.timeline import Segment
+from shared.media.soundtracks import SoundPackets, Soundtrack, copied_packets, encoded_packets
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Soundtrack:
-    """What a source plays within ``span``."""
-
-    source: Source
-    span: Segment
-
-
-def film(drawings: Iterable[Picture], rate_hz: float, target: Path, soundtrack: Soundtrack | None = None) -> None:
+def film(
+    drawings: Iterable[Picture], rate_hz: float, target: Path, soundtrack: Soundtrack | None = None, *,
+    coding: Coding = USUAL_CODING, copies_sound: bool = False,
+) -> None:  # fmt: skip
     """Write the drawings, ``rate_hz`` a second, into the MP4 file ``target`` as they come: never more than a few
-    of them are in memory. All are as large as the first, both sides even. A soundtrack that cannot be read is left out.
+    of them are in memory. All are as large as the first, both sides even. A soundtrack that cannot be read is left
+    out. With ``copies_sound`` one that MP4 can hold is not encoded again.
 
-    Raises ValueError without a drawing; OSError where ``target`` cannot be written.
+    Raises ValueError without a drawing; OSError where ``target`` cannot be written; DamagedFile where sound that is
+    copied turns out not to fit.
     """
     drawn = iter(drawings)
     if (first := next(drawn, None)) is None:
         raise ValueError("a film needs a picture")
     height, width, _ = first.shape
-    with muxer(target) as output:
-        pictures = encoded_drawings(output, itertools.chain([first], drawn), (width, height), rate_hz)
-        sounds = _sounds(output, soundtrack) if soundtrack else []
-        for packet in heapq.merge(pictures, sounds, key=decoding_time):
-            with faults_named(target):
-                output.mux_one(packet)
+    try:
+        with muxer(target, movie_timescale=str(EDIT_CLOCK_HZ)) as output:
+            pictures = encoded_drawings(output, itertools.chain([first], drawn), (width, height), rate_hz, coding)
+            sounds = _sounds(output, soundtrack, copied_packets if copies_sound else encoded_packets)
+            for packet in heapq.merge(pictures, sounds, key=decoding_time):
+                with faults_named(target):
+                    output.mux_one(packet)
+    except Unfit as error:
+        raise DamagedFile from error
 
 
-def _sounds(output: OutputContainer, soundtrack: Soundtrack) -> list[Packet[Any]]:
+def _sounds(output: OutputContainer, soundtrack: Soundtrack | None, packets_of: SoundPackets) -> list[Packet[Any]]:
     """All of them at once, so that a source that is also watched is not read in two places by turns."""
     packets: list[Packet[Any]] = []
     try:
-        with opened(Reading(soundtrack.source)) as container:
-            if container.audio:
-                packets.extend(encoded_sound(container, output, soundtrack.span))
+        if soundtrack:
+            packets.extend(packets_of(output, soundtrack, soundtrack.span.duration_s))
     except PermanentError as error:
         logger.info("a film goes without sound: %s", error)
     return packets

@@ -12,18 +12,21 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+# On this clock the edit list says where the sound begins: to a sample, and not to a millisecond.
+EDIT_CLOCK_HZ = 48_000
+
 
 class Unfit(Exception):
     """These packets do not go into an MP4."""
 
 
 @contextmanager
-def muxer(target: Path) -> Generator[OutputContainer, None, None]:
-    """An MP4 file that can be played while it is loaded. Leaves none behind where it fails."""
+def muxer(target: Path, **options: str) -> Generator[OutputContainer, None, None]:
+    """An MP4 file that can be played while it is loaded, with more of FFmpeg's options. Leaves none where it fails."""
     try:
         with (
             faults_named(target),
-            av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
+            av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"} | options) as output,
         ):
             yield output
     except BaseException:

@@ -78,8 +78,8 @@ def frames(
     stop = sample_count(span.end_s, rate_hz) if span else sys.maxsize
     painter = _Painter(max_height)
     for spell in spells(Reading(source), sample / rate_hz):
-        until = _first_sample(spell.end_s, rate_hz)
-        wanted = range(max(sample, _first_sample(spell.start_s, rate_hz)), min(stop, until))
+        until = first_sample(spell.end_s, rate_hz)
+        wanted = range(max(sample, first_sample(spell.start_s, rate_hz)), min(stop, until))
         if wanted:
             picture = painter.rgb(spell)
             yield from (Frame(i, i / rate_hz, picture) for i in wanted)
@@ -109,7 +109,7 @@ def shown_at(source: Source, times_s: Iterable[float], *, max_height: int | None
     yield from (None for _ in times)
 
 
-def _first_sample(time_s: float, rate_hz: float) -> int:
+def first_sample(time_s: float, rate_hz: float) -> int:
     """The first sample that shows what is shown from ``time_s`` on."""
     return max(0, math.ceil((time_s - EARLY_S) * rate_hz))
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from gpu_job.devices import device
 from gpu_job.segmentation import Performance, segment_batch
 from gpu_job.segmentation.scoring import f_measure
-from gpu_job.segmentation.similarity import device
 from shared.features import AudioFeatures
 from tests.gpu_job.segmentation.truth import Truth, danced
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -141,22 +142,29 @@ def bar_agreement(found: BeatGrid, true: BeatGrid) -> float:
     return float((found.positions == true.positions[nearest])[near].mean()) if near.any() else 0.0
 
 
-def halves_agree(samples: FloatArray) -> bool | None:
+class Heard(Protocol):
+    """What tells beats."""
+
+    @property
+    def beats(self) -> BeatGrid: ...
+
+
+def _features(samples: FloatArray) -> AudioFeatures:
+    return extract(samples, SAMPLE_RATE_HZ, RATE_HZ, len(samples) / SAMPLE_RATE_HZ)
+
+
+def halves_agree(samples: FloatArray, hear: Callable[[FloatArray], Heard] = _features) -> bool | None:
     """Whether the bars of the first half, carried on, are those of the second; None without beats in both.
 
     Each half is heard alone. The beats of the whole only say how many lie between the halves.
     """
-    whole = _beats(samples)
+    whole = hear(samples).beats
     middle_s = float(np.median(whole.beats_s)) if len(whole) else 0.0
     cut = int(middle_s * SAMPLE_RATE_HZ)
-    first, second = _beats(samples[:cut]), _beats(samples[cut:])
+    first, second = hear(samples[:cut]).beats, hear(samples[cut:]).beats
     if min(len(first), len(second)) < BEATS_PER_BAR:
         return None
     return _phase(first, whole, 0.0) == _phase(second, whole, middle_s)
-
-
-def _beats(samples: FloatArray) -> BeatGrid:
-    return extract(samples, SAMPLE_RATE_HZ, RATE_HZ, len(samples) / SAMPLE_RATE_HZ).beats
 
 
 def _phase(part: BeatGrid, whole: BeatGrid, start_s: float) -> int:

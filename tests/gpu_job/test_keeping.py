@@ -29,3 +29,17 @@ def test_the_result_of_an_attempt_that_died_after_writing_it_counts(ports):
     again = Keeper(job, ports)
     assert again.result({"moves": ["second"]}) == {"moves": ["first"]}
     assert json.loads(ports.blobs.read("results", again.objects["result"])) == {"moves": ["first"]}
+
+
+def test_an_attempt_that_begins_from_other_input_leaves_the_objects_of_an_earlier_one_alone(ports):
+    job = ready(ports)
+
+    def begun(plan: bytes) -> Keeper:
+        return Keeper.from_first("plan.json", plan, "application/json", job, ports, "b-")
+
+    first, same, other = begun(b"one"), begun(b"one"), begun(b"two")
+    assert first.objects == same.objects
+    assert other.objects["plan"] == f"{job.id}/v1/b-plan.json"
+    assert other("film.mp4", b"of two", "video/mp4")
+    assert first("film.mp4", b"of one", "video/mp4")
+    assert ports.blobs.read(*other.place("film.mp4")) == b"of two"

@@ -137,6 +137,21 @@ def _blocks(recipe: Recipe) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
             yield start, np.tile(samples[start : start + 1024], (2, 1))
 
 
+def write_song(path: Path, codec: str, clicks_s: Sequence[float], duration_s: float) -> Path:
+    """Clicks and nothing else, in stereo."""
+    samples = np.tile(clicks(clicks_s, duration_s), (2, 1))
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=AUDIO_RATE_HZ, layout="stereo")
+        resampler = av.AudioResampler(stream.format.name if stream.format else "fltp", "stereo", AUDIO_RATE_HZ)
+        for start in range(0, samples.shape[1], 4096):
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, start : start + 4096]), "fltp", "stereo")
+            frame.sample_rate, frame.pts, frame.time_base = AUDIO_RATE_HZ, start, Fraction(1, AUDIO_RATE_HZ)
+            for resampled in resampler.resample(frame):
+                output.mux(stream.encode(resampled))
+        output.mux(stream.encode(None))
+    return path
+
+
 def clicks(times_s: Sequence[float], duration_s: float) -> npt.NDArray[np.float32]:
     """``(N,)`` at 48 kHz: bursts of 1 kHz, each from its peak on."""
     samples = np.zeros(round(duration_s * AUDIO_RATE_HZ), np.float32)

@@ -160,13 +160,13 @@ class Band:
         """A band at ``rate_hz`` whose bass notes last as the tempo asks."""
         roots = [BASS_A_HZ * 2 ** (root / 12) for root, _ in CHORDS]
         return cls(
-            high_bongo=_plucked(rate_hz, 420, 0.12, decay_per_s=45),
-            low_bongo=_plucked(rate_hz, 210, 0.25, decay_per_s=18),
-            guira=_scraped(rate_hz, rng),
-            long_bass=tuple(_plucked(rate_hz, hz, 0.95 * beat_s, decay_per_s=2) for hz in roots),
-            short_bass=tuple(_plucked(rate_hz, hz, 0.4 * beat_s, decay_per_s=4) for hz in roots),
+            high_bongo=plucked(rate_hz, 420, 0.12, decay_per_s=45),
+            low_bongo=plucked(rate_hz, 210, 0.25, decay_per_s=18),
+            guira=scraped(rate_hz, rng),
+            long_bass=tuple(plucked(rate_hz, hz, 0.95 * beat_s, decay_per_s=2) for hz in roots),
+            short_bass=tuple(plucked(rate_hz, hz, 0.4 * beat_s, decay_per_s=4) for hz in roots),
             guitar=tuple(
-                tuple(_plucked(rate_hz, GUITAR_A_HZ * 2 ** (tone / 12), 0.6, decay_per_s=6) for tone in arpeggio)
+                tuple(plucked(rate_hz, GUITAR_A_HZ * 2 ** (tone / 12), 0.6, decay_per_s=6) for tone in arpeggio)
                 for _, arpeggio in CHORDS
             ),
         )
@@ -188,7 +188,7 @@ def _strokes(strokes: Strokes, tone: FloatArray, gain: float) -> Iterator[Note]:
     return (Note(beat, tone, gain * loudness) for beat, loudness in strokes)
 
 
-def _plucked(rate_hz: int, pitch_hz: float, length_s: float, decay_per_s: float) -> FloatArray:
+def plucked(rate_hz: int, pitch_hz: float, length_s: float, decay_per_s: float) -> FloatArray:
     """Decaying harmonics, the higher the sooner gone, as of a plucked string or a struck skin."""
     time_s = np.arange(sample_count(length_s, rate_hz)) / rate_hz
     tone = np.zeros_like(time_s)
@@ -197,7 +197,7 @@ def _plucked(rate_hz: int, pitch_hz: float, length_s: float, decay_per_s: float)
     return _shaped(tone, rate_hz)
 
 
-def _scraped(rate_hz: int, rng: np.random.Generator) -> FloatArray:
+def scraped(rate_hz: int, rng: np.random.Generator) -> FloatArray:
     """A stroke over the güira: noise whose lows are taken out, gone after a twentieth of a second."""
     noise = np.diff(rng.standard_normal(sample_count(0.08, rate_hz) + 2), 2)
     return _shaped(noise * np.exp(-60 * np.arange(len(noise)) / rate_hz) / np.abs(noise).max(), rate_hz)

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from functions.audio.extraction import SAMPLE_RATE_HZ, extract
-from gpu_job.comparison.bodies import OTHER_SIDE
+from gpu_job.bodies import OTHER_SIDE
 from gpu_job.comparison.findings import Limb, Take
 from infra.local.sample.dancer import dance
 from infra.local.sample.moves import VOCABULARY, Move

@@ -17,7 +17,7 @@ from gpu_job.comparison.concordance import (
     concordance,
 )
 from gpu_job.comparison.grading import UNRELATED
-from gpu_job.comparison.movement import LIMB_OF, LIMB_WEIGHT, POSTURES, WEIGHT_OF, Movement
+from gpu_job.movement import LIMB_OF, LIMB_WEIGHT, POSTURES, WEIGHT_OF, Movement
 
 F = len(LIMB_OF)
 

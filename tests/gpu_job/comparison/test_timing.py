@@ -7,8 +7,8 @@ import pytest
 
 from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.findings import Take
-from gpu_job.comparison.movement import movement
 from gpu_job.comparison.timing import lag_path
+from gpu_job.movement import movement
 from tests.gpu_job.comparison.danced import noisy, performed, standing, taken
 
 
@@ -66,6 +66,6 @@ def test_who_does_not_move_is_not_late():
 
 
 def still_body():
-    from gpu_job.comparison.bodies import body
+    from gpu_job.bodies import body
 
     return body(standing(taken(0)).pose, is_flat=False)

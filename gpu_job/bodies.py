@@ -6,6 +6,7 @@ Knows no music and no second dancer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 
@@ -18,6 +19,17 @@ OTHER_SIDE = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15,
 
 # MediaPipe gives limbs that it guesses behind a partner a visibility of 0.1 to 0.5, those it sees 0.9 and more.
 UNSEEN_BELOW, SEEN_FROM = 0.3, 0.7
+
+
+class Limb(StrEnum):
+    """A part of the body. Left and right are the dancer's."""
+
+    LEFT_ARM = "left_arm"
+    RIGHT_ARM = "right_arm"
+    LEFT_LEG = "left_leg"
+    RIGHT_LEG = "right_leg"
+    TORSO = "torso"
+    HEAD = "head"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +73,17 @@ def has_depth(pose: PoseFeatures) -> bool:
 def body(pose: PoseFeatures, *, is_flat: bool) -> Body:
     """The dancer at the samples of a pose, as the camera held her; flat bodies are those of the image."""
     points = pose.world.astype(float) if not is_flat else np.pad(pose.image.astype(float), ((0, 0), (0, 0), (0, 1)))
-    points = points - points[:, HIPS].mean(axis=1, keepdims=True)
-    torso = np.linalg.norm(points[:, SHOULDERS].mean(axis=1), axis=1)
-    known = torso[np.isfinite(torso) & (torso > 0)]
-    points /= np.median(known) if len(known) else 1.0
+    points = (points - points[:, HIPS].mean(axis=1, keepdims=True)) / torso_length(points)
     share = np.clip((pose.visibility - UNSEEN_BELOW) / (SEEN_FROM - UNSEEN_BELOW), 0.0, 1.0)
     return Body(points, np.where(np.isfinite(points).all(axis=2), share, 0.0), is_flat)
+
+
+def torso_length(points: FloatArray) -> float:
+    """From between the hips to between the shoulders, ``points`` ``(T, 33, D)``: the median, so that leaning over
+    shortens nobody; 1 where none is seen."""
+    torso = np.linalg.norm(points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1), axis=1)
+    known = torso[np.isfinite(torso) & (torso > 0)]
+    return float(np.median(known)) if len(known) else 1.0
 
 
 def lying(body: Body) -> int:

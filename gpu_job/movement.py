@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from gpu_job.comparison.bodies import Body
-from gpu_job.comparison.findings import Limb
+from gpu_job.bodies import Body, Limb
 from shared.timeline import FloatArray
 
 MID_HIPS, MID_SHOULDERS, MID_EARS = 33, 34, 35
@@ -63,6 +62,8 @@ def _layout() -> tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.bool_]]:
 _limb, _weight, _from_anywhere = _layout()
 
 POSTURES = len(_limb)
+ANGLES = len(JOINTS)
+"""So many of them, the last, are those of joints."""
 LIMB_OF = np.concatenate([_limb, _limb])
 """``(F,)`` the limb of each feature, as a place in ``tuple(Limb)``: postures, then their speeds."""
 WEIGHT_OF = np.concatenate([_weight, SPEED_WEIGHT * _weight])

@@ -1,0 +1,85 @@
+"""Why a block was chosen, in a sentence made of its factors. Knows what they are called, not how they are found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gpu_job.choreography.fit import WEIGHTS, Context, wanted_energy
+from shared.library import Style
+from shared.music import Role
+from shared.wishes import Wishes
+
+LIKENESS = "likeness"
+
+_FOR = 0.7  # a factor from here on speaks for a block
+_AGAINST = 0.35  # and up to here against it
+_MOST_REASONS = 3
+_WEIGHTS = {LIKENESS: 1.0, **WEIGHTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a song, and for whom. ``energy`` is what is wanted there, 0 … 1."""
+
+    role: Role
+    tempo_bpm: float
+    energy: float
+    style: Style | None
+
+    @classmethod
+    def of(cls, context: Context, wishes: Wishes, place: int = 0) -> Place:
+        energy = float(wanted_energy(context, wishes)[place])
+        return cls(context.roles[place], float(context.tempo_bpm[place]), energy, wishes.style)
+
+
+def why(factors: Mapping[str, float], label: str, tempo_bpm: float, place: Place) -> str:
+    """What speaks for a block, the weightiest first, and what most against it. Label and tempo are its own."""
+    told = {name: factors[name] for name in _WEIGHTS if name in factors and (name != "style" or place.style)}
+    weighty = sorted(told, key=lambda name: -_WEIGHTS[name] * told[name])
+    reasons = [_for(name, tempo_bpm, place) for name in weighty if told[name] >= _FOR][:_MOST_REASONS]
+    doubts = sorted((name for name in told if told[name] <= _AGAINST), key=lambda n: -_WEIGHTS[n] * (1 - told[n]))
+    but = f", but {_against(doubts[0], tempo_bpm, place)}" if doubts else ""
+    return f"{_named(label)}: {_listed(reasons) or 'nothing better is there'}{but}."
+
+
+def _for(name: str, tempo_bpm: float, place: Place) -> str:
+    return {
+        LIKENESS: "much like the one asked for",
+        "audio": "danced to music that sounds like this",
+        "tempo": f"danced at {tempo_bpm:.0f} BPM where the song has {place.tempo_bpm:.0f}",
+        "energy": f"as {_lively(place.energy)} as it should be here",
+        "difficulty": "as difficult as wished",
+        "style": f"{place.style}, as wished",
+        "role": f"at home in {_section(place.role)}",
+        "quality": "fluent and well seen",
+    }[name]
+
+
+def _against(name: str, tempo_bpm: float, place: Place) -> str:
+    return {
+        LIKENESS: "not much like the one asked for",
+        "audio": "danced to other music",
+        "tempo": f"{'slowed down' if tempo_bpm > place.tempo_bpm else 'sped up'} from {tempo_bpm:.0f} BPM",
+        "energy": "not of the energy that is wanted here",
+        "difficulty": "easier than wished",
+        "style": f"hardly {place.style}",
+        "role": f"seldom danced in {_section(place.role)}",
+        "quality": "jerky or badly seen",
+    }[name]
+
+
+def _lively(energy: float) -> str:
+    return "calm" if energy < 1 / 3 else "moderate" if energy < 2 / 3 else "lively"
+
+
+def _section(role: Role) -> str:
+    return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
+
+
+def _named(label: str) -> str:
+    return label.replace("_", " ").capitalize()
+
+
+def _listed(reasons: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(reasons[:-1])] if reasons[1:] else []), *reasons[-1:]])

@@ -1,0 +1,187 @@
+"""From clips to a library, from a song to a dance, in one process: on drawn dancers and a synthesised song."""
+
+import itertools
+import json
+import os
+import shutil
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from infra.local import cli, library, oneshot
+from infra.local.sample.song import bachata
+from infra.local.sample.video import write_sample
+from shared.job import Kind, State
+
+TEMPI = {"slow": 118.0, "middle": 126.0, "quick": 134.0}
+
+
+def entry(name: str, **said: object) -> dict[str, object]:
+    return {"clip_id": name, "video_path": f"{name}.mp4", "move_label": "basic", "difficulty": "low",
+            "energy_level": "medium", **said}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three dances of 14 s, a text that is called a video, and what is said of them."""
+    folder = tmp_path_factory.mktemp("clips")
+    for seed, (name, tempo_bpm) in enumerate(TEMPI.items()):
+        write_sample(folder / f"{name}.mp4", duration_s=14.0, tempo_bpm=tempo_bpm, width=640, height=360, seed=seed)
+    (folder / "text.mp4").write_text("no video")
+    said = [
+        entry("slow", estimated_tempo=59),
+        entry("middle", difficulty="high", move_label="spin"),
+        entry("quick", move_label="footwork", energy_level="high"),
+        entry("slow"),
+        entry("text"),
+        entry("nothing"),
+    ]
+    (folder / "annotations.json").write_text(json.dumps({"clips": said}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("library")
+    assert library.build(clips, clips / "annotations.json", out, os.environ) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(
+        tmp_path_factory.mktemp("songs") / "my song.wav", bachata(40.0, 126.0, sample_rate_hz=22_050).samples
+    )
+
+
+def written(path: Path, samples) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(22_050)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def danced(song: Path, built: Path, tmp_path_factory: pytest.TempPathFactory):
+    out, states = tmp_path_factory.mktemp("out"), []
+    wishes = {"alternatives": "2"}
+    job = oneshot.run(
+        oneshot.local_clip(song), out, wishes, os.environ, states.append, kind=Kind.CHOREOGRAPH, library=built
+    )
+    assert job.state is State.DONE, job.error
+    return out, states
+
+
+class TestLibrary:
+    def test_every_clip_is_told_of_and_what_is_wrong_is_named(self, built):
+        report = json.loads((built / "report.json").read_text())
+        found = {clip["clip_id"]: (clip["state"], {f["code"] for f in clip["findings"]}) for clip in report["clips"]}
+        assert {name: state for name, (state, _) in found.items()} == {
+            "slow": "added", "middle": "added", "quick": "added", "slow-2": "refused", "text": "refused",
+            "nothing": "refused",
+        }  # fmt: skip
+        assert "TEMPO_DIFFERS" in found["slow"][1]
+        assert found["slow-2"][1] == {"DUPLICATE_ID", "DUPLICATE_VIDEO"}
+        assert found["text"][1] == {"NOT_A_VIDEO"}
+        assert found["nothing"][1] == {"NOT_FOUND"}
+        assert (report["moves"], report["blocks"] >= 6) == (3, True)
+
+    def test_what_is_unchanged_is_kept_and_what_was_changed_is_analysed_again(self, clips, built, tmp_path):
+        said = json.loads((clips / "annotations.json").read_text())["clips"][:3]
+        said[2]["move_label"] = "golpes"
+        (tmp_path / "annotations.json").write_text(json.dumps(said))
+        before = {path.name for path in (built / "moves").iterdir()}
+        library.build(clips, tmp_path / "annotations.json", built, os.environ)
+        report = json.loads((built / "report.json").read_text())
+        assert [clip["state"] for clip in report["clips"]] == ["kept", "kept", "added"]
+        after = {path.name for path in (built / "moves").iterdir()}
+        assert len(after) == len(before) == 3
+        assert len(before - after) == 1
+        assert len(list((built / "mezzanine").iterdir())) == 3
+
+
+class TestChoreography:
+    def test_there_are_the_files_that_the_readme_names(self, danced):
+        out, _ = danced
+        names = {path.name for path in out.iterdir()}
+        assert names == {"plan.json", "choreography.mp4", "timeline.png", "thumbnail.jpg", "result.json"}
+
+    def test_the_plan_fills_the_song_with_moves_of_the_library(self, danced):
+        plan = json.loads((danced[0] / "plan.json").read_text())
+        blocks = plan["blocks"]
+        assert all(one["end_s"] == following["start_s"] for one, following in itertools.pairwise(blocks))
+        assert {block["move"] for block in blocks} <= set(TEMPI)
+        assert all(0.9 <= block["ratio"] <= 1.12 for block in blocks)
+        assert plan["song"]["tempo_bpm"] == pytest.approx(126.0, rel=0.003)
+        assert plan["value"] <= plan["bound"]
+        assert len(plan["alternatives"]) == 1
+
+    def test_the_film_is_as_long_as_the_song_and_has_its_sound(self, danced):
+        with av.open(str(danced[0] / "choreography.mp4")) as film:
+            assert film.duration / av.time_base == pytest.approx(40.0, abs=0.1)
+            assert [stream.type for stream in film.streams] == ["video", "audio"]
+
+    def test_the_plan_is_seen_before_the_video_is_there(self, danced):
+        _, states = danced
+        planned = [job for job in states if job.state is State.RUNNING and job.result]
+        assert planned
+        assert planned[0].stage == "Making the video"
+        assert planned[0].result["plan"]
+        assert "choreography" not in planned[0].result["objects"]
+        progress = [job.progress for job in states]
+        assert progress == sorted(progress)
+
+    def test_the_same_wishes_are_the_same_dance(self, danced, song, built, tmp_path):
+        plan = (danced[0] / "plan.json").read_text()
+        status = cli.main(
+            ["choreograph", str(song), "--library", str(built), "--out", str(tmp_path), "--alternatives", "2"]
+        )
+        assert status == 0
+        assert [*json.loads((tmp_path / "plan.json").read_text())["blocks"]] == json.loads(plan)["blocks"]
+
+
+class TestWhatCannotBeDanced:
+    @pytest.fixture
+    def run(self, built, tmp_path, capsys):
+        def run(samples, *wishes: str, library: Path = built):
+            path = written(tmp_path / "sound.wav", samples)
+            arguments = ["choreograph", str(path), "--library", str(library), "--out", str(tmp_path / "out"), *wishes]
+            return cli.main(arguments), " ".join(capsys.readouterr().out.split())
+
+        return run
+
+    def test_silence(self, run):
+        status, said = run(np.zeros(22_050 * 10))
+        assert (status, "NO_BEAT" in said) == (1, True)
+
+    def test_noise(self, run):
+        status, said = run(0.1 * np.random.default_rng(0).standard_normal(22_050 * 20))
+        assert (status, "NO_BEAT" in said) == (1, True)
+
+    def test_an_empty_library(self, run, tmp_path):
+        (tmp_path / "empty").mkdir()
+        status, said = run(bachata(10.0, sample_rate_hz=22_050).samples, library=tmp_path / "empty")
+        assert (status, "EMPTY_LIBRARY" in said) == (1, True)
+
+    def test_five_seconds_become_a_short_dance(self, run, tmp_path):
+        status, _ = run(bachata(5.0, 126.0, sample_rate_hz=22_050).samples)
+        assert status == 0
+        assert json.loads((tmp_path / "out" / "result.json").read_text())["plan"]
+
+    def test_a_song_that_is_much_too_quick_is_danced_with_a_warning(self, run):
+        status, said = run(bachata(20.0, 160.0, sample_rate_hz=22_050).samples)
+        assert (status, "TEMPO_UNMET" in said) == (0, True)
+
+    def test_a_clip_that_is_gone_is_named_and_the_dance_goes_on(self, run, built, tmp_path):
+        shutil.copytree(built, tmp_path / "library")
+        next((tmp_path / "library" / "mezzanine").glob("middle-*")).unlink()
+        status, said = run(bachata(20.0, 126.0, sample_rate_hz=22_050).samples, library=tmp_path / "library")
+        assert (status, "CLIPS_MISSING" in said and "middle" in said) == (0, True)
+
+    def test_a_difficulty_that_is_none(self, run):
+        assert run(np.zeros(100), "--difficulty", "impossible")[0] == 1
