@@ -8,11 +8,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.job import JOB_ID, Job, Kind, State
+from shared.options import OPTIONS
 
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID.pattern}$", description="32 hexadecimal digits.")]
 CONTENT_TYPE = r"^(video|audio)/[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$"
 PRINTABLE = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
 """What a header can carry unchanged."""
+
+
+_WISHES = "; ".join(f"`{kind}`: {', '.join(names)}" for kind, names in OPTIONS.items())
 
 
 class _Sent(BaseModel):
@@ -30,7 +34,7 @@ class NewUpload(_Sent):
     size: Annotated[int, Field(ge=1, le=2**53 - 1, description="Bytes, exactly.")]
     options: Annotated[
         dict[str, Annotated[str, Field(max_length=1024, pattern=PRINTABLE)] | int | float],
-        Field(max_length=16, description="The wishes of that kind, see docs/schema.md."),
+        Field(max_length=16, description=f"{_WISHES}. What they mean is in docs/schema.md."),
     ] = {}
 
 

@@ -20,19 +20,23 @@ Upload a dance video or a song, watch its job, fetch what was found. Sign in wit
 every request; errors are told in one form: `{"error": {"code": …, "message": …}}`."""
 PRINTABLE = "^[!-~]+$"
 _REF = "#/components/schemas/{model}"
-_PROBLEMS: Mapping[int, str] = {
+EVERYWHERE: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
     HTTPStatus.UNAUTHORIZED: "No valid ID token, or no App Check token.",
-    HTTPStatus.FORBIDDEN: "You may not do this.",
     HTTPStatus.NOT_FOUND: "There is none, or it is another's.",
     HTTPStatus.METHOD_NOT_ALLOWED: "Not by this method.",
-    HTTPStatus.CONFLICT: "Not with the job as it is.",
-    HTTPStatus.GONE: "The upload is not there any more.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request, or the file, is too large.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "An option is not possible, or the teacher's video not there.",
     HTTPStatus.TOO_MANY_REQUESTS: "More than one user may ask for; Retry-After says when to come again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not now; Retry-After says when to come again.",
 }
+"""What every route may answer."""
+REFUSALS: Mapping[int, str] = {
+    HTTPStatus.FORBIDDEN: "Only the studio's teachers may.",
+    HTTPStatus.CONFLICT: "Not with the job as it is.",
+    HTTPStatus.GONE: "The upload is not there any more.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "An option is not possible, or the teacher's video not there.",
+}
+"""What those may that say so."""
 
 
 @cache
@@ -68,7 +72,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.handler.__name__,
         "summary": route.what,
         "parameters": [_parameter(each) for each in route.parameters],
-        "responses": {**_answers(route), **_problems()},
+        "responses": {**_answers(route), **_problems(route)},
     }
     if route.body:
         operation["requestBody"] = {"required": True, "content": _content(route.body)}
@@ -96,8 +100,11 @@ def _answer(status: int, model: type[BaseModel] | str) -> dict[str, Any]:
     return what if isinstance(model, str) else {**what, "content": _content(model)}
 
 
-def _problems() -> dict[str, Any]:
-    return {str(int(status)): {"description": what, "content": _content(Problem)} for status, what in _PROBLEMS.items()}
+def _problems(route: Route) -> dict[str, Any]:
+    told = {**EVERYWHERE, **{status: REFUSALS[status] for status in route.refusals}}
+    return {
+        str(int(status)): {"description": what, "content": _content(Problem)} for status, what in sorted(told.items())
+    }
 
 
 def _content(model: type[BaseModel]) -> dict[str, Any]:

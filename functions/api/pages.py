@@ -8,7 +8,7 @@ from html import escape
 from http import HTTPStatus
 from typing import Any
 
-from functions.api.openapi import document
+from functions.api.openapi import EVERYWHERE, document
 from functions.api.service import Call
 from functions.api.web import Response, Route
 
@@ -47,11 +47,13 @@ def page() -> str:
         for method, operation in methods.items()
     )
     models = "".join(_model(name, schema) for name, schema in told["components"]["schemas"].items())
+    everywhere = [(str(int(status)), f"{what} Problem") for status, what in EVERYWHERE.items()]
     title, what = escape(told["info"]["title"]), _prose(told["info"]["description"])
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
-        f"<h1>{title}</h1><p>{what}</p>{operations}<h2>What is sent and told</h2>{models}</body></html>"
+        f"<h1>{title}</h1><p>{what}</p>{operations}"
+        f"<h2>Everywhere</h2>{_table(everywhere)}<h2>What is sent and told</h2>{models}</body></html>"
     )
 
 
@@ -59,7 +61,8 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     asked = [(each["name"], each["description"]) for each in operation["parameters"]]
     if body := operation.get("requestBody"):
         asked.append(("body", _reference(body["content"]["application/json"]["schema"])))
-    answers = ((status, _answer(answer)) for status, answer in operation["responses"].items())
+    own = {status: answer for status, answer in operation["responses"].items() if int(status) not in EVERYWHERE}
+    answers = ((status, _answer(answer)) for status, answer in own.items())
     return (
         f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{_prose(operation['summary'])}</p>"
         f"{_table(asked)}{_table(answers)}"

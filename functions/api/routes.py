@@ -33,7 +33,7 @@ OK = HTTPStatus.OK
 ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/v1/uploads", uploads.create_upload, "Ask where to upload a video or song, and for what.",
-        {HTTPStatus.CREATED: Upload}, NewUpload,
+        {HTTPStatus.CREATED: Upload}, NewUpload, refusals=(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
     ),
     Route(
         "GET", "/v1/uploads/{name}", uploads.find_upload, "The job of a complete upload; 404 until then.",
@@ -51,7 +51,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/v1/jobs/{id}/retry", jobs.retry_job, "Try a failed or cancelled job again, as a new one.",
-        {HTTPStatus.ACCEPTED: CompleteUpload}, parameters=(JOB,),
+        {HTTPStatus.ACCEPTED: CompleteUpload}, parameters=(JOB,), refusals=(HTTPStatus.CONFLICT, HTTPStatus.GONE),
     ),
     Route(
         "GET", "/v1/jobs/{id}/files", jobs.list_files, "The files of a job's result.",
@@ -63,10 +63,10 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/predict/", older.predict, "The boundaries between moves, as the older API told them.",
-        {OK: OldPrediction, HTTPStatus.ACCEPTED: Waiting}, JobName,
+        {OK: OldPrediction, HTTPStatus.ACCEPTED: Waiting}, JobName, refusals=(HTTPStatus.CONFLICT,),
     ),
     Route(
         "POST", "/compare/", older.compare, "The similarity of two dances, as the older API told it.",
-        {OK: OldComparison, HTTPStatus.ACCEPTED: Waiting}, JobName,
+        {OK: OldComparison, HTTPStatus.ACCEPTED: Waiting}, JobName, refusals=(HTTPStatus.CONFLICT,),
     ),
 )  # fmt: skip

@@ -128,6 +128,8 @@ class Route:
     """A string is the media type of an answer that is no JSON."""
     body: type[BaseModel] | None = None
     parameters: tuple[Parameter, ...] = ()
+    refusals: tuple[int, ...] = ()
+    """What may be answered beside what every route may."""
     needs_user: bool = True
 
     def match(self, path: str) -> Mapping[str, str] | None:

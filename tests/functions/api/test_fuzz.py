@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode, checks
 
+from functions.api.models import JobName, NewUpload
 from functions.api.openapi import document
 from functions.api.routes import ROUTES
 from shared.job import Kind, State, results_name
-from tests.functions.api.support import App
+from tests.functions.api.support import VIDEO, App
 
 CHECKS = [
     checks.not_a_server_error,
@@ -56,7 +57,7 @@ def test_whatever_is_asked_is_answered_as_described(serve, app, route):
         if is_real:
             job, names = real(app, route)
             case.path_parameters = {name: names[name] for name in case.path_parameters or {}}
-            case.body = {"job": job.id} if route.template in {"/predict/", "/compare/"} else case.body
+            case.body = {NewUpload: VIDEO, JobName: {"job": job.id}}.get(route.body, case.body)
         seen.add(case.call_and_validate(headers=app.headers("maria"), checks=CHECKS).status_code)
 
     @settings(max_examples=TRIES, deadline=None, suppress_health_check=list(HealthCheck))
