@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.errors import MissingSettings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PREFIX = "DANCEBITS_"
 
@@ -68,29 +71,37 @@ class Settings:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
         """Raises MissingSettings, naming everything that is missing or unreadable at once."""
-        values: dict[str, Any] = {}
-        complaints: list[str] = []
-        for field in fields(cls):
-            name = PREFIX + field.name.upper()
-            text = environment.get(name)
-            if field.default is MISSING and not text:
-                complaints.append(f"{name} is not set")
-            if text is None:
-                continue
-            try:
-                values[field.name] = _TYPES[str(field.type)](text)
-            except ValueError:
-                complaints.append(f"{name}={text!r} is no {field.type}")
-        complaints += [
-            f"{PREFIX}{name.upper()} cannot be {value}" for name, value in values.items() if _is_absurd(name, value)
-        ]
-        if complaints:
-            raise MissingSettings("; ".join(complaints))
-        return cls(**values)
+        return read_settings(cls, environment)
 
     def environment(self) -> dict[str, str]:
         """The mapping that :meth:`read` reads back to this."""
         return {PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
+
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+def read_settings(kind: type[T], environment: Mapping[str, str]) -> T:
+    """A dataclass of strings and numbers, also of settings that only one deployable has. Raises MissingSettings."""
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    for field in fields(kind):
+        name = PREFIX + field.name.upper()
+        text = environment.get(name)
+        if field.default is MISSING and not text:
+            complaints.append(f"{name} is not set")
+        if text is None:
+            continue
+        try:
+            values[field.name] = _TYPES[str(field.type)](text)
+        except ValueError:
+            complaints.append(f"{name}={text!r} is no {field.type}")
+    complaints += [
+        f"{PREFIX}{name.upper()} cannot be {value}" for name, value in values.items() if _is_absurd(name, value)
+    ]
+    if complaints:
+        raise MissingSettings("; ".join(complaints))
+    return kind(**values)
 
 
 def _is_absurd(name: str, value: Any) -> bool:

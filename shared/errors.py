@@ -174,6 +174,36 @@ class NotFound(PermanentError):
     code = "NOT_FOUND"
 
 
+class BadRequest(PermanentError):
+    """The request cannot be read."""
+
+    code = "BAD_REQUEST"
+
+
+class Unauthenticated(PermanentError):
+    """Please sign in."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NotAllowed(PermanentError):
+    """You may not do this."""
+
+    code = "NOT_ALLOWED"
+
+
+class WrongState(PermanentError):
+    """This cannot be done with the job as it is."""
+
+    code = "WRONG_STATE"
+
+
+class QuotaExceeded(PermanentError):
+    """This is more than one user may ask for. Please wait and try again."""
+
+    code = "QUOTA_EXCEEDED"
+
+
 class MissingSettings(PermanentError):
     """Settings are missing or unreadable."""
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from shared.config import Settings
 from shared.events import Message
 from shared.job import Job, Source, Step
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a job stands among its owner's: also once it is deleted."""
+
+    created_at: datetime
+    job_id: str
 
 
 class JobStore(Protocol):
@@ -61,6 +69,14 @@ class JobStore(Protocol):
         """Jobs that are not settled and were last written before, longest unwritten first."""
         ...
 
+    def of_owner(self, owner: str, limit: int, after: Place | None = None) -> list[Job]:
+        """A user's jobs, the latest first, as far as they come behind ``after``."""
+        ...
+
+    def delete(self, job_id: str) -> None:
+        """The job and its steps. Nothing happens where there is none."""
+        ...
+
     def watch(self, job_id: str) -> AbstractContextManager[Iterator[Job]]:
         """The job as it is (waiting until it exists), then after every change; ends when it is settled."""
         ...
@@ -95,6 +111,90 @@ class BlobStore(Protocol):
 
     def create(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> bool:
         """Write an object that is written once. True if it was written, False if it was there already."""
+        ...
+
+
+class BlobKeeper(BlobStore, Protocol):
+    """A store in which objects can also be copied and deleted: for their owner."""
+
+    def copy(self, source: Source, name: str) -> Source:
+        """That generation with its metadata under another name in its bucket; whatever lies there already counts.
+
+        Raises SourceGone.
+        """
+        ...
+
+    def delete(self, source: Source) -> None:
+        """That generation. Nothing happens where it is not there any more."""
+        ...
+
+    def delete_all(self, bucket: str, folder: str) -> None:
+        """All objects whose names begin with ``folder``, which ends with a slash. Raises ValueError."""
+        ...
+
+
+def check_folder(folder: str) -> None:
+    """Raises ValueError for what would be more than one folder: a whole bucket."""
+    if not folder.endswith("/") or folder == "/":
+        raise ValueError(f"{folder!r} does not end with a slash after a name")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a client may upload, once: an object of that name, type, size and metadata."""
+
+    bucket: str
+    name: str
+    content_type: str
+    size: int
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request that whoever holds it may make, with these very headers."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class UrlSigner(Protocol):
+    """Lets clients that have no account of the cloud at one object, for a while."""
+
+    def upload(self, grant: Grant, expires: timedelta) -> SignedRequest:
+        """Begins a resumable upload: the answer's Location takes the content. Raises Unavailable."""
+        ...
+
+    def download(self, source: Source, expires: timedelta) -> SignedRequest:
+        """Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One of a user's places: what holds it, and since when."""
+
+    holder: str
+    since: datetime
+
+
+class QuotaStore(Protocol):
+    """What users have used of what they may: exact, however many ask at once."""
+
+    def spend(self, counter: str, limit: int, until: datetime) -> bool:
+        """One of ``limit``, never given back: whether one was left. After ``until`` nobody asks of the counter."""
+        ...
+
+    def hold(self, counter: str, limit: int, held: Held, is_over: Callable[[Held], bool]) -> bool:
+        """One of ``limit`` places, until :meth:`release`. Whether there was one.
+
+        A place is free also where ``is_over`` says so of what holds it.
+        """
+        ...
+
+    def release(self, counter: str, holder: str) -> None:
+        """Nothing happens where it holds none."""
         ...
 
 

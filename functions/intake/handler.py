@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
-from functions.intake.options import OPTIONS, check_needed, read_options
 from shared.config import Settings
 from shared.errors import (
     BadMessage,
@@ -30,6 +29,7 @@ from shared.events import Message, StepRequested, UploadFinalized
 from shared.job import AUDIO, JOB_ID, POSE, TEACHER, Failure, Job, Kind, Recording, Source, State, of_the_teachers
 from shared.logs import bound, trace_in
 from shared.media import Media, VideoStream, probe
+from shared.options import OPTIONS, check_needed, read_options
 from shared.ports import Ports
 from shared.timeline import CHUNK_S, sample_count, shards
 

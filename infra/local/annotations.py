@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from functions.intake.options import read_options
 from gpu_job.notice import Notice
 from shared.errors import BadOption, NotFound, PermanentError
 from shared.job import Kind
+from shared.options import read_options
 
 FIELDS: Mapping[str, str] = {
     "clip_id": "clip_id",

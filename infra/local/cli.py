@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _up_command(commands.add_parser("up", help="run the whole system on this machine, on emulators"))
     _upload_command(commands.add_parser("upload", help="upload a video to the running system"))
     _watch_command(commands.add_parser("watch", help="watch a job of the running system until it is settled"))
+    _token_command(commands.add_parser("token", help="print a token with which the running system's API knows a user"))
     return parser
 
 
@@ -144,6 +145,12 @@ def _watch_command(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_watch, extra="local")
 
 
+def _token_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("user", help="who is to ask")
+    parser.add_argument("--state", type=Path, default=Path(".dancebits"), help="that of `dancebits up` (%(default)s)")
+    parser.set_defaults(run=_token, extra="local")
+
+
 def _add_dancers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dancers", metavar="N", help="2: a couple, lead with lead and follow with follow; usually 1")
 
@@ -170,7 +177,7 @@ def _seed(text: str) -> int:
 
 def _options(chosen: argparse.Namespace, kind: Kind = Kind.SEGMENT) -> dict[str, str]:
     """What was asked for, as metadata of an upload. Raises BadOption, before anything is uploaded."""
-    from functions.intake.options import OPTIONS, read_options
+    from shared.options import OPTIONS, read_options
 
     given = {name: value for name, value in vars(chosen).items() if name in WISHES and value is not None}
     if misplaced := sorted(given.keys() - OPTIONS[kind].keys()):
@@ -250,6 +257,15 @@ def _watch(chosen: argparse.Namespace) -> int:
     from infra.local import client
 
     return client.watch(chosen.job, chosen.state)
+
+
+def _token(chosen: argparse.Namespace) -> int:
+    from infra.local.system import Address
+    from infra.local.tokens import unsigned_token
+    from shared.ports import utc_now
+
+    print(unsigned_token(chosen.user, Address.read(chosen.state).settings.project, utc_now()))
+    return 0
 
 
 def _complain(sentence: str) -> int:

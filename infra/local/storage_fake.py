@@ -20,6 +20,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from html import escape
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +31,8 @@ from google.oauth2 import service_account
 from infra.local.processes import LOCALHOST
 from infra.local.storage_notifications import Notifications
 from infra.local.storage_objects import (
+    COPIED,
+    NO_PRECONDITIONS,
     ObjectStore,
     Preconditions,
     Resource,
@@ -53,6 +56,7 @@ from infra.local.storage_protocol import (
 )
 from infra.local.storage_signing import SignatureCheck, make_key, read_or_make_key
 from infra.local.web import (
+    BLOCK_BYTES,
     FilePart,
     HttpError,
     Request,
@@ -99,6 +103,7 @@ class StorageFake:
             route("GET", objects, self._list),
             route("GET", f"(?:/download)?{objects}/{{}}", self._get),
             route("PATCH", f"{objects}/{{}}", self._patch),
+            route("POST", f"{objects}/{{}}/rewriteTo/b/{{}}/o/{{}}", self._rewrite),
             route("DELETE", f"{objects}/{{}}", self._delete),
             route("POST", upload, self._upload),
             route("PUT", upload, self._continue),
@@ -182,6 +187,18 @@ class StorageFake:
         request.allow("generation", *CONDITIONS, *_HARMLESS)
         generation, unless = number(request.query, "generation"), preconditions(request)
         return _resource(self._store.patch(bucket, name, request.json(), generation, unless))
+
+    def _rewrite(self, request: Request, bucket: str, name: str, to_bucket: str, to_name: str) -> Response:
+        """In one go, however large it is. What is told of the copy takes the place of what is known of the original."""
+        request.allow("sourceGeneration", *CONDITIONS, *_HARMLESS)
+        told = {**request.json(), "name": to_name}
+        source, file = self._store.open(bucket, name, number(request.query, "sourceGeneration"), NO_PRECONDITIONS)
+        if not told.keys() - {"name"}:
+            told = {**{key: source[key] for key in COPIED if key in source}, **told}
+        with file:
+            stored = self._insert_now(target(request, to_bucket, told), iter(partial(file.read, BLOCK_BYTES), b""))
+        size = {"totalBytesRewritten": stored["size"], "objectSize": stored["size"]}
+        return Response.json({"kind": "storage#rewriteResponse", **size, "done": True, "resource": stored})
 
     def _delete(self, request: Request, bucket: str, name: str) -> Response:
         request.allow("generation", *CONDITIONS, *_HARMLESS)

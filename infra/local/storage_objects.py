@@ -34,6 +34,8 @@ _WRITABLE = frozenset({
     "cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "customTime",
     "metadata", "storageClass",
 })  # fmt: skip
+COPIED = _WRITABLE - {"customTime", "storageClass"}
+"""What a copy has of its original."""
 _CHECKED = frozenset({"md5Hash", "crc32c", "size"})
 _GIVEN = frozenset({"name", "bucket"})
 

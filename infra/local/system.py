@@ -48,6 +48,13 @@ LOCAL_SETTINGS = Settings(
     max_executions=1,  # one process of the GPU job keeps the cores of a small machine busy
 )
 
+API = "api"
+"""The function that clients call."""
+
+UNSIGNED = {"FIREBASE_AUTH_EMULATOR_HOST": f"{LOCALHOST}:9099", "DANCEBITS_APP_CHECK": "off"}
+"""Here the API takes tokens as Firebase's Auth emulator gives them. That nobody listens there is no matter: it is not
+asked."""
+
 _STATE = "system.json"
 _START_TIMEOUT_S = 120.0
 _FUNCTION_GRACE_S = 3.0
@@ -63,7 +70,8 @@ class AlreadyRunning(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function. An instance is a process, which answers ``threads`` requests at once.
+    """A deployed function. An instance is a process, which answers ``threads`` requests at once. One without topics
+    is asked by clients themselves, over HTTP.
 
     One that has a single thread and hangs in it for ``timeout_s`` is killed and replaced. Threads
     beside others cannot be killed: what runs in them must see to its own time limits.
@@ -79,7 +87,8 @@ class Function:
     """As deployed: the longest that a function may take for an event."""
 
     def program(self, port: int, environment: Mapping[str, str]) -> Program:
-        options = {"source": self.source, "target": self.target, "signature-type": "cloudevent"}
+        signature = "cloudevent" if self.topics else "http"
+        options = {"source": self.source, "target": self.target, "signature-type": signature}
         address = {"host": LOCALHOST, "port": port}
         arguments = [f"--{name}={value}" for name, value in {**options, **address}.items()]
         instances = {
@@ -102,6 +111,7 @@ def deployed_functions() -> tuple[Function, ...]:
         Function("pose", _source("pose"), "on_pose_requested", (Topic.POSE_REQUESTS,), instances=poses, threads=2),
         Function("dispatch", _source("dispatch"), "on_features_ready", (Topic.FEATURES,), threads=4),
         Function("sweep", _source("sweep"), "on_tick_or_dead_letter", sweeps),
+        Function(API, _source(API), "on_api_request", (), threads=16, timeout_s=60),
     )
 
 
@@ -134,6 +144,7 @@ class Address:
     firestore: str
     pubsub: str
     storage: str
+    api: str
     key: Path
     """The key file of the account whose signed URLs the storage accepts."""
     logs: Path
@@ -144,7 +155,7 @@ class Address:
         return {
             **self.settings.environment(), "GOOGLE_CLOUD_PROJECT": self.settings.project,
             "FIRESTORE_EMULATOR_HOST": self.firestore, "PUBSUB_EMULATOR_HOST": self.pubsub,
-            "STORAGE_EMULATOR_HOST": f"http://{self.storage}",
+            "STORAGE_EMULATOR_HOST": f"http://{self.storage}", "DANCEBITS_SIGNING_KEY": str(self.key),
         }  # fmt: skip
 
     @contextmanager
@@ -164,7 +175,7 @@ class Address:
         if not (state / _STATE).is_file() or not _is_locked(state):
             raise NotFound(f"No system is running in {state}. Start one with: dancebits up")
         told = json.loads((state / _STATE).read_text())
-        hosts = (told["firestore"], told["pubsub"], told["storage"])
+        hosts = (told["firestore"], told["pubsub"], told["storage"], told["api"])
         return cls(Settings(**told["settings"]), *hosts, Path(told["key"]), Path(told["logs"]))
 
 
@@ -220,7 +231,7 @@ def _welcome(system: System, state: Path) -> str:
     address, option = system.address, "" if state == Path(".dancebits") else f" --state {state}"
     return (
         f"Firestore     {address.firestore}\nPub/Sub       {address.pubsub}\nCloud Storage {address.storage}\n"
-        f"Cloud Run     {system.run.host}\nLogs          {address.logs}\n"
+        f"Cloud Run     {system.run.host}\nAPI           http://{address.api}/docs\nLogs          {address.logs}\n"
         f"Ready. Upload with: dancebits upload FILE --watch{option}\nCtrl-C ends it and forgets everything."
     )
 
@@ -235,11 +246,11 @@ def up(state: Path, settings: Settings = LOCAL_SETTINGS, plan: Plan | None = Non
     with ExitStack() as stack:
         stack.enter_context(_locked(state))
         address = _address(state, settings)
-        environment = {**plan.environment, **address.environment}
+        environment = {**UNSIGNED, **plan.environment, **address.environment}
         services = stack.enter_context(supervised(address.logs))
         _start_services(services, address, environment)
         functions = stack.enter_context(supervised(address.logs))
-        ports = _start_functions(functions, plan.functions, environment)
+        ports = _start_functions(functions, plan.functions, environment, _port(address.api))
         task = Task(plan.task, environment, address.logs, plan.max_retries)
         run = stack.enter_context(run_standin(task, _port(address.settings.run_endpoint)))
         _wait_for(services, {name: _port(getattr(address, name)) for name in services.children})
@@ -280,8 +291,8 @@ def _address(state: Path, settings: Settings) -> Address:
         old.unlink()
     key = state.absolute() / "key.json"
     read_or_make_key(key, settings.project)
-    firestore, pubsub, storage, run = (f"{LOCALHOST}:{free_port()}" for _ in range(4))
-    return Address(replace(settings, run_endpoint=f"http://{run}"), firestore, pubsub, storage, key, logs)
+    firestore, pubsub, storage, api, run = (f"{LOCALHOST}:{free_port()}" for _ in range(5))
+    return Address(replace(settings, run_endpoint=f"http://{run}"), firestore, pubsub, storage, api, key, logs)
 
 
 def _port(address: str) -> int:
@@ -299,10 +310,10 @@ def _start_services(services: Supervisor, address: Address, environment: Mapping
 
 
 def _start_functions(
-    supervisor: Supervisor, functions: Sequence[Function], environment: Mapping[str, str]
+    supervisor: Supervisor, functions: Sequence[Function], environment: Mapping[str, str], api: int
 ) -> dict[str, int]:
-    """Their ports, by name."""
-    ports = {function.name: free_port() for function in functions}
+    """Their ports, by name; that of the API is known before."""
+    ports = {function.name: api if function.name == API else free_port() for function in functions}
     for function in functions:
         supervisor.start(function.program(ports[function.name], environment), restart=True)
     return ports

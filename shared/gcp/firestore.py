@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from google.cloud.firestore_v1 import Client, CollectionReference, DocumentReference, FieldFilter
+from google.cloud.firestore_v1 import Client, CollectionReference, DocumentReference, FieldFilter, Query
 
 from shared.errors import NotFound, TransientError
 from shared.gcp.documents import job_document, job_of, step_document, step_of
@@ -25,7 +25,7 @@ from shared.gcp.optimistic import Codec, OptimisticDocument
 from shared.gcp.watching import snapshots
 from shared.job import BACKLOG, SETTLED, Job, State, Step
 from shared.measures import note_settled
-from shared.ports import utc_now
+from shared.ports import Place, utc_now
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,21 @@ class FirestoreJobStore:
     def stale(self, before: datetime, limit: int) -> list[Job]:
         resting = self._in_states(set(State) - SETTLED).where(filter=FieldFilter("updatedAt", "<", before))
         return self._listed(resting.order_by("updatedAt").limit(limit))
+
+    def of_owner(self, owner: str, limit: int, after: Place | None = None) -> list[Job]:
+        query: Any = self._jobs.where(filter=FieldFilter("owner", "==", owner))
+        query = query.order_by("createdAt", direction=Query.DESCENDING)
+        query = query.order_by("__name__", direction=Query.DESCENDING)
+        if after:
+            query = query.start_after({"createdAt": after.created_at, "__name__": self._jobs.document(after.job_id)})
+        return self._listed(query.limit(limit))
+
+    def delete(self, job_id: str) -> None:
+        """The job last: as long as it is there, its owner can ask again."""
+        with translated("Firestore"):
+            for step in self._steps(job_id).list_documents():
+                step.delete()
+            self._jobs.document(job_id).delete()
 
     @contextmanager
     def watch(self, job_id: str) -> Generator[Iterator[Job]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +14,7 @@ from google.cloud.storage import Client
 from shared.errors import NotFound, SourceGone
 from shared.gcp.errors import translated
 from shared.job import Source
-from shared.ports import Blob
+from shared.ports import Blob, check_folder
 from shared.ranges import open_ranges
 
 UPLOAD_CHUNK_BYTES = 8 * 1024 * 1024
@@ -78,6 +79,35 @@ class CloudBlobStore:
             except exceptions.PreconditionFailed:
                 return False
         return True
+
+    def copy(self, source: Source, name: str) -> Source:
+        bucket = self._client.bucket(source.bucket)
+        blob, target = bucket.blob(source.name, generation=source.generation), bucket.blob(name)
+        _of_that_generation(blob.reload)
+        target.content_type, target.metadata = blob.content_type, blob.metadata
+        try:
+            _of_that_generation(lambda: _rewritten(blob, target))
+        except exceptions.PreconditionFailed:
+            return self.stat(source.bucket, name).source
+        return Source(source.bucket, name, target.generation, target.size, target.content_type or "")
+
+    def delete(self, source: Source) -> None:
+        blob = self._client.bucket(source.bucket).blob(source.name, generation=source.generation)
+        with translated("Cloud Storage"), suppress(exceptions.NotFound):
+            blob.delete()
+
+    def delete_all(self, bucket: str, folder: str) -> None:
+        check_folder(folder)
+        for name in self.names(bucket, folder):
+            with translated("Cloud Storage"), suppress(exceptions.NotFound):
+                self._client.bucket(bucket).blob(name).delete()
+
+
+def _rewritten(blob: Any, target: Any) -> None:
+    """In as many requests as it takes: of a large object that is not moved to another place, one."""
+    token, _, _ = target.rewrite(blob, if_generation_match=0)
+    while token:
+        token, _, _ = target.rewrite(blob, token, if_generation_match=0)
 
 
 def _of_that_generation(ask: Any) -> Any:

@@ -1,17 +1,25 @@
 """Adapters of the ports, each on what it was written for."""
 
+import json
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from http import HTTPStatus
+from pathlib import Path
 
 import boto3
 import pytest
+import requests
 from google.cloud import storage as cloud_storage
 from moto.server import ThreadedMotoServer
 
+from infra.local.storage_fake import RunningFake
+from shared.errors import NotAllowed
+from shared.gcp.signing import CloudUrlSigner
 from shared.gcp.storage import CloudBlobStore
-from shared.memory import MemoryBlobStore
+from shared.memory import MemoryBlobStore, MemoryUrlSigner
+from shared.ports import SignedRequest
 from shared.s3 import S3BlobStore
-from tests.contracts.shelves import Shelf
+from tests.contracts.shelves import Counter, Shelf
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +73,48 @@ def s3_shelf(bucket: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Shelf
         client.put_object(Bucket=bucket, Key=name, Body=content, ContentType=content_type, Metadata=dict(metadata))
 
     return Shelf(S3BlobStore(), bucket, upload, lambda name: client.delete_object(Bucket=bucket, Key=name))
+
+
+@pytest.fixture
+def memory_counter(memory_shelf: Shelf) -> Counter:
+    store = memory_shelf.store
+    assert isinstance(store, MemoryBlobStore)
+    signer = MemoryUrlSigner(store)
+
+    def send(request: SignedRequest, headers: Mapping[str, str], content: bytes) -> bool:
+        return not _is_refused(lambda: signer.put(request.url, headers, content))
+
+    def fetch(url: str) -> bytes | None:
+        return None if _is_refused(lambda: signer.get(url)) else signer.get(url)
+
+    return Counter(signer, store, memory_shelf.bucket, send, fetch)
+
+
+def _is_refused(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except NotAllowed:
+        return True
+    return False
+
+
+@pytest.fixture
+def cloud_counter(cloud_shelf: Shelf, storage: RunningFake, storage_project: str, tmp_path: Path) -> Counter:
+    store, key = cloud_shelf.store, tmp_path / "key.json"
+    assert isinstance(store, CloudBlobStore)
+    key.write_text(json.dumps(storage.key))
+
+    def send(request: SignedRequest, headers: Mapping[str, str], content: bytes) -> bool:
+        begun = requests.request(request.method, request.url, headers=headers, timeout=10)
+        if begun.status_code != HTTPStatus.CREATED:
+            return False
+        return requests.put(begun.headers["Location"], content, timeout=10).status_code == HTTPStatus.OK
+
+    def fetch(url: str) -> bytes | None:
+        answer = requests.get(url, timeout=10)
+        return answer.content if answer.status_code == HTTPStatus.OK else None
+
+    return Counter(CloudUrlSigner(storage_project, key=str(key)), store, cloud_shelf.bucket, send, fetch)
 
 
 @pytest.fixture(params=["memory", "cloud", "s3"])

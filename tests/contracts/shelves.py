@@ -4,11 +4,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.ports import BlobStore
+from shared.ports import BlobKeeper, BlobStore, SignedRequest, UrlSigner
 
 
 class Upload(Protocol):
     def __call__(self, name: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A signer of addresses, one empty bucket, and a client that has only the addresses."""
+
+    signer: UrlSigner
+    store: BlobKeeper
+    bucket: str
+    send: Callable[[SignedRequest, Mapping[str, str], bytes], bool]
+    """Uploads with those headers; whether it was let in."""
+    fetch: Callable[[str], bytes | None]
+    """What is at that address; None where the client is not let in."""
 
 
 @dataclass(frozen=True, slots=True)

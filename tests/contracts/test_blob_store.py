@@ -10,8 +10,10 @@ import pytest
 from google.cloud.storage import Client
 
 from shared.errors import NotFound, SourceGone
+from shared.gcp.storage import CloudBlobStore
 from shared.job import Source
 from shared.memory import MemoryBlobStore
+from shared.ports import BlobKeeper
 from shared.ranges import BLOCK_BYTES
 from tests.contracts.makers import at_once
 from tests.contracts.shelves import Shelf
@@ -77,6 +79,77 @@ def test_objects_are_named_by_how_their_names_begin(shelf: Shelf) -> None:
     assert shelf.store.names(shelf.bucket, "moves/") == ["moves/a ü.npz", "moves/b.npz"]
     assert len(shelf.store.names(shelf.bucket)) == 4
     assert shelf.store.names(shelf.bucket, "nothing") == []
+
+
+# For their owner
+
+
+@pytest.fixture(params=["memory", "cloud"])
+def kept(request: pytest.FixtureRequest) -> Shelf:
+    return request.getfixturevalue(f"{request.param}_shelf")
+
+
+def keeper(shelf: Shelf) -> BlobKeeper:
+    assert isinstance(shelf.store, MemoryBlobStore | CloudBlobStore)
+    return shelf.store
+
+
+def test_a_copy_is_a_generation_of_its_own_with_what_was_known_of_the_first(kept: Shelf) -> None:
+    kept.upload(NAME, LARGE, "video/mp4", {"owner": "maria", "counts": "8"})
+    source = kept.store.stat(kept.bucket, NAME).source
+    copy = keeper(kept).copy(source, "videos/again ü.mp4")
+    blob = kept.store.stat(kept.bucket, "videos/again ü.mp4")
+    assert blob.source == copy
+    assert (copy.size, copy.content_type) == (len(LARGE), "video/mp4")
+    assert copy.generation != source.generation
+    assert blob.metadata == {"owner": "maria", "counts": "8"}
+    assert kept.store.read(kept.bucket, copy.name) == kept.store.read(kept.bucket, NAME) == LARGE
+
+
+def test_a_copy_that_is_there_counts(kept: Shelf) -> None:
+    kept.put(NAME, b"one")
+    source = kept.store.stat(kept.bucket, NAME).source
+    first = keeper(kept).copy(source, "copy.mp4")
+    assert keeper(kept).copy(source, "copy.mp4") == first
+
+
+def test_of_many_that_copy_at_once_all_get_the_same(kept: Shelf) -> None:
+    kept.put(NAME, b"one")
+    source = kept.store.stat(kept.bucket, NAME).source
+    assert len(set(at_once(*[lambda: keeper(kept).copy(source, "copy.mp4")] * 8))) == 1
+
+
+def test_what_was_overwritten_is_not_copied(kept: Shelf) -> None:
+    kept.put(NAME, b"old")
+    old = kept.store.stat(kept.bucket, NAME).source
+    kept.put(NAME, b"new")
+    with pytest.raises(SourceGone):
+        keeper(kept).copy(old, "copy.mp4")
+
+
+def test_a_generation_is_deleted_and_no_other(kept: Shelf) -> None:
+    kept.put(NAME, b"old")
+    old = kept.store.stat(kept.bucket, NAME).source
+    kept.put(NAME, b"new")
+    keeper(kept).delete(old)
+    assert kept.store.read(kept.bucket, NAME) == b"new"
+    new = kept.store.stat(kept.bucket, NAME).source
+    for _ in range(2):
+        keeper(kept).delete(new)
+    assert kept.store.names(kept.bucket) == []
+
+
+def test_a_folder_is_deleted_and_what_lies_beside_it_stays(kept: Shelf) -> None:
+    for name in ("job/v1/a.mp4", "job/v1/moves/b ü.mp4", "job2/v1/a.mp4", "job"):
+        kept.put(name, b"x")
+    for _ in range(2):
+        keeper(kept).delete_all(kept.bucket, "job/")
+        assert kept.store.names(kept.bucket) == ["job", "job2/v1/a.mp4"]
+
+
+def test_a_folder_must_look_like_one(kept: Shelf) -> None:
+    with pytest.raises(ValueError, match="slash"):
+        keeper(kept).delete_all(kept.bucket, "")
 
 
 @pytest.mark.parametrize("size", [0, 1, 9_000_000])

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 import grpc
 import pytest
-from google.cloud.firestore_v1 import Client, FieldFilter, Query
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
@@ -18,6 +17,7 @@ from shared.errors import Conflict, NotFound, TransientError, Unavailable
 from shared.gcp import optimistic
 from shared.gcp.firestore import FirestoreJobStore
 from shared.job import SCHEMA, Failure, Job, State, Step
+from shared.ports import Place
 from tests.contracts.indexes import indexes_declared, indexes_used
 from tests.contracts.makers import a_job, at_once, counted
 from tests.contracts.schema import described_fields
@@ -301,11 +301,5 @@ def test_the_declared_indexes_are_those_that_the_queries_need(jobs: FirestoreJob
     jobs.create(a_job(state=State.READY))
     jobs.backlog(limit=1)
     jobs.stale(datetime.now(UTC), limit=1)
-    own_jobs(jobs.client, "maria").get()
+    jobs.of_owner("maria", limit=20, after=Place(datetime.now(UTC), "0" * 32))  # as a client shows its user, too
     assert indexes_used(jobs.client.project) == indexes_declared()
-
-
-def own_jobs(client: Client, owner: str) -> Any:
-    """What a client shows its user, as docs/schema.md has it."""
-    mine = client.collection("jobs").where(filter=FieldFilter("owner", "==", owner))
-    return mine.order_by("createdAt", direction=Query.DESCENDING).limit(20)

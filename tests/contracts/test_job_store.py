@@ -13,7 +13,7 @@ from shared.errors import NotFound, PermanentError, StepBusy
 from shared.gcp.firestore import FirestoreJobStore
 from shared.job import Failure, Job, State, Step, StepState
 from shared.memory import MemoryJobStore
-from shared.ports import JobStore
+from shared.ports import JobStore, Place
 from tests.contracts.makers import CREATED, a_job, at_once, counted
 
 LEASE = timedelta(minutes=10)
@@ -242,6 +242,49 @@ def spaced(jobs: JobStore, job: Job) -> Job:
 def rewritten(jobs: JobStore, job: Job) -> Job:
     time.sleep(0.01)
     return jobs.update(job.id, counted)
+
+
+def test_an_owners_jobs_come_latest_first(jobs: JobStore) -> None:
+    for i, owner in enumerate(["maria", "carmen", "maria", "", "maria"]):
+        jobs.create(a_job(i, owner=owner, created_at=CREATED + timedelta(hours=i)))
+    found = jobs.of_owner("maria", limit=9)
+    assert [job.source.generation for job in found] == [4, 2, 0]
+    assert jobs.of_owner("maria", limit=2) == found[:2]
+    assert jobs.of_owner("eve", limit=9) == []
+
+
+def test_an_owners_jobs_are_turned_over_page_by_page(jobs: JobStore) -> None:
+    """Also those that came at the same moment, and behind one that was deleted meanwhile."""
+    for i in range(7):
+        jobs.create(a_job(i, created_at=CREATED + timedelta(hours=i // 3)))
+    whole = jobs.of_owner("maria", limit=9)
+    last = whole[3]
+    jobs.delete(last.id)
+    pages = [jobs.of_owner("maria", 9, Place(last.created_at, last.id)), jobs.of_owner("maria", 3)]
+    assert pages == [whole[4:], whole[:3]]
+
+
+# Deleting
+
+
+def test_a_job_is_deleted_with_its_steps(jobs: JobStore) -> None:
+    job, other = jobs.create(a_job(1)), jobs.create(a_job(2))
+    for each in (job, other):
+        jobs.update_step(each.id, "audio", claim)
+    for _ in range(2):
+        jobs.delete(job.id)
+        with pytest.raises(NotFound):
+            jobs.get(job.id)
+        assert jobs.steps(job.id) == {}
+    assert jobs.get(other.id) == other
+    assert set(jobs.steps(other.id)) == {"audio"}
+
+
+def test_the_steps_of_no_job_are_deleted_too(jobs: JobStore) -> None:
+    """As a worker leaves them that outlived its job."""
+    jobs.update_step("job", "audio", claim)
+    jobs.delete("job")
+    assert jobs.steps("job") == {}
 
 
 # Watching

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from functions.intake.handler import handle
-from functions.intake.options import OPTIONS
 from gpu_job.comparison.inference import CompareInference
 from gpu_job.comparison.inference import Loaded as LoadedTakes
 from gpu_job.recordings import described
@@ -19,6 +18,7 @@ from shared.events import UploadFinalized
 from shared.gcp.documents import job_document
 from shared.job import TEACHER, Job
 from shared.memory import MemoryPorts
+from shared.options import OPTIONS
 from tests.contracts.schema import described_fields
 from tests.functions.support import Clock, new_ports
 from tests.gpu_job.comparison.danced import late, taken

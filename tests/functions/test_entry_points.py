@@ -211,6 +211,7 @@ def test_settings_are_not_read_before_the_first_message(serve, monkeypatch):
 def test_the_names_of_the_entry_points_are_unique_and_say_the_event():
     texts = {name: (ROOT / name / "main.py").read_text() for name in ENTRIES}
     assert len(set(ENTRIES.values())) == len(ENTRIES)
+    assert {"api", *ENTRIES} == {path.parent.name for path in ROOT.glob("*/main.py")}
     for name, entry in ENTRIES.items():
         assert [other for other, text in texts.items() if f"def {entry}(" in text] == [name]
         assert entry.startswith("on_")

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from functions.api.tokens import Unsigned, firebase_issuer
 from infra.local import cli, client, oneshot
 from infra.local.system import Address, _locked, up
 from shared.config import Settings
 from shared.errors import NotFound
+from shared.ports import utc_now
 from tests.infra.test_system import plan, until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,7 +62,7 @@ class TestUsage:
         assert status == 2
         assert "COMMAND" in said
 
-    @pytest.mark.parametrize("command", ["demo", "segment", "compare", "up", "upload", "watch"])
+    @pytest.mark.parametrize("command", ["demo", "segment", "compare", "up", "upload", "watch", "token"])
     def test_every_command_explains_itself(self, run, command):
         status, _, told = run(command, "--help")
         assert status == 0
@@ -172,7 +174,7 @@ class TestSegment:
 
 
 class TestWithoutASystem:
-    @pytest.mark.parametrize("command", ["upload", "watch"])
+    @pytest.mark.parametrize("command", ["upload", "watch", "token"])
     def test_it_says_how_to_start_one(self, run, text, tmp_path, command):
         argument = text if command == "upload" else "0" * 32
         status, said, _ = run(command, argument, "--state", tmp_path)
@@ -199,11 +201,18 @@ class TestWithoutASystem:
         assert status == 1
         assert said == f"dancebits: NOT_FOUND: {name!r} is no job: the name of one has 32 hexadecimal digits"
 
+    def test_a_token_is_of_the_user_in_the_project_of_the_system(self, run, tmp_path, address):
+        with _locked(tmp_path), address.written(tmp_path):
+            status, _, said = run("token", "maria", "--state", tmp_path)
+        assert status == 0
+        assert firebase_issuer("p", Unsigned()).verified(said.strip(), utc_now()) == "maria"
+
     @pytest.fixture
     def address(self, tmp_path):
         return Address(
-            Settings("p", "u", "f", "r", "l"), "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", tmp_path, tmp_path
-        )
+            Settings("p", "u", "f", "r", "l"), "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4", tmp_path,
+            tmp_path,
+        )  # fmt: skip
 
 
 class TestUp:

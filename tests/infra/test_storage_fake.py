@@ -233,6 +233,39 @@ class TestPreconditions:
         assert bucket.blob("a").download_as_bytes() == b"one"
 
 
+def original(bucket):
+    blob = bucket.blob("videos/a.mp4")
+    blob.metadata = {"owner": "ada"}
+    blob.upload_from_string(b"x" * (3 * CHUNK_BYTES + 7), "video/mp4")
+    return blob
+
+
+class TestCopies:
+    def test_a_copy_has_what_is_known_of_its_original(self, bucket):
+        source = original(bucket)
+        copy = bucket.blob("copy ü.mp4")
+        assert copy.rewrite(source) == (None, source.size, source.size)
+        assert (copy.metadata, copy.content_type) == (source.metadata, source.content_type)
+        assert copy.download_as_bytes() == source.download_as_bytes()
+        assert copy.generation != source.generation
+
+    def test_what_is_told_of_a_copy_takes_its_place(self, bucket):
+        source, copy = original(bucket), bucket.blob("copy.mp4")
+        copy.metadata = {"owner": "eve"}
+        copy.rewrite(source)
+        assert copy.metadata == {"owner": "eve"}
+
+    def test_a_copy_that_is_there_already_is_refused_where_none_is_wanted(self, bucket):
+        source = original(bucket)
+        bucket.blob("copy.mp4").rewrite(source, if_generation_match=0)
+        with pytest.raises(PreconditionFailed):
+            bucket.blob("copy.mp4").rewrite(source, if_generation_match=0)
+
+    def test_what_is_not_there_is_not_copied(self, bucket):
+        with pytest.raises(NotFound):
+            bucket.blob("copy.mp4").rewrite(bucket.blob("nothing.mp4"))
+
+
 class TestLists:
     @pytest.fixture
     def names(self, bucket):
@@ -447,7 +480,7 @@ class TestWhatItDoesNotDo:
         with pytest.raises(MethodNotImplemented, match="this stand-in does not do"):
             bucket.blob("b").compose([bucket.blob("a")])
 
-    def test_a_copy_is_refused(self, bucket):
+    def test_a_copy_by_the_older_way_is_refused(self, bucket):
         bucket.blob("a").upload_from_string(b"x")
         with pytest.raises(MethodNotImplemented):
             bucket.copy_blob(bucket.blob("a"), bucket, "b")

@@ -100,7 +100,7 @@ def _plan(folder: Path) -> Plan:
     root = Path(__file__).parents[2]
     environment = {**os.environ, FOLDER: str(folder), "PYTHONPATH": str(root)}
     return Plan(
-        functions=[_chaotic(function) for function in deployed_functions()],
+        functions=[_chaotic(function) for function in deployed_functions() if function.topics],
         task=(sys.executable, "-m", "tests.pipeline.chaos_gpu"),
         environment=environment,
         min_backoff_s=0.5,

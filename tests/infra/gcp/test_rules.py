@@ -13,11 +13,11 @@ from google.cloud.firestore_v1 import Client
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
-from functions.intake.options import OPTIONS
 from shared.errors import Unavailable
 from shared.gcp.watching import snapshots
 from shared.job import Kind
 from shared.library import Difficulty, Energy, Style
+from shared.options import OPTIONS
 from tests.contracts.indexes import indexes_declared, indexes_used
 from tests.contracts.schema import described_fields
 from tests.infra.gcp.asking import RULES, Database, Verdict, token
