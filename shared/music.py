@@ -19,8 +19,8 @@ COUNTS_PER_EIGHT = 8
 EIGHTS_PER_PHRASE = 2
 """A phrase of bachata is two eights."""
 EMBEDDING = 128
-PEAKS = 1200
-"""Points of a picture of the sound: one for each pixel of a screen."""
+PEAKS = 8000
+"""Points of a picture of the sound: 38 a second of a song of three and a half minutes."""
 
 
 class Role(StrEnum):
@@ -73,7 +73,7 @@ class Music:
     ``pattern_strength`` 0 … 1, how alike its bars are in rhythm
     ``syncopation``      0 … 1, share of the onsets' strength that lies off the beats
     ``embedding``        ``(128,)`` of unit length: timbre, harmony, rhythm; zeros in silence
-    ``peaks``            ``(1200,)`` 0 … 1: the highest sample of each of as many even stretches, to be drawn
+    ``peaks``            ``(8000,)`` 0 … 1: the highest sample of each of as many even stretches, to be drawn
     """
 
     duration_s: float
@@ -105,6 +105,10 @@ class Music:
             duration_s, None, tempo_confidence, 0.0, 0.0, BeatGrid.none(), np.zeros(0, np.int64), nothing, nothing,
             (), 0.0, 0.0, 0.0, np.zeros(EMBEDDING, np.float32),
         )  # fmt: skip
+
+    def role(self, section: int) -> Role:
+        """Of a section by its number; a song without sections is a verse."""
+        return self.sections[section].role if self.sections else Role.VERSE
 
     def to_bytes(self) -> bytes:
         sections = [

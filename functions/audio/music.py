@@ -43,7 +43,7 @@ def analysed(samples: FloatArray | None, sample_rate_hz: int, duration_s: float)
 
 
 def _peaks(samples: FloatArray | None) -> FloatArray:
-    """``(1200,)`` 0 … 1"""
+    """``(8000,)`` 0 … 1"""
     if samples is None or len(samples) < PEAKS:
         return np.zeros(PEAKS, np.float32)
     starts = np.arange(PEAKS) * len(samples) // PEAKS

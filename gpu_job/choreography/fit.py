@@ -94,7 +94,7 @@ def contexts(music: Music, slots: Sequence[Slot]) -> Context:
     return Context(
         60.0 * counts / lasts_s,
         _rising(np.array([slot.energy for slot in slots], dtype=float), music.energy),
-        tuple(music.sections[slot.section].role for slot in slots),
+        tuple(music.role(slot.section) for slot in slots),
         music.embedding,
     )
 

@@ -110,7 +110,7 @@ def _filmed(job: Job, loaded: Loaded, answer: Answer, keep: Keeper, ports: Ports
         keep("choreography.mp4", path, "video/mp4")
         _tell(job, ports, PAINTING, FILMED)
         keep("thumbnail.jpg", thumbnail(plan, music, library, opened, title), "image/jpeg")
-    keep("timeline.png", timeline_png(plan, music, library, music.peaks, title), "image/png")
+    keep("timeline.png", timeline_png(plan, music, library, title), "image/png")
     return film
 
 

@@ -18,12 +18,12 @@ import numpy as np
 from gpu_job.choreography.count_badge import Badges
 from gpu_job.choreography.footage import Run, runs_of, spans_of, takes_of
 from gpu_job.choreography.plan import Plan
-from gpu_job.choreography.wishes import Quality
 from shared.errors import ClipsGone, NoSound, PermanentError, UnfitTake
 from shared.library import Move, MoveLibrary
 from shared.media import Coding, Picture, Soundtrack, Source, check, film, joined, probe, shown_at
 from shared.music import Music
 from shared.timeline import FloatArray, IntArray, Segment, sample_count, sample_times_s
+from shared.wishes import Quality
 
 CODINGS = {Quality.BALANCED: Coding("veryfast", 21), Quality.HIGH: Coding("slower", 18)}
 RATE_HZ = 30.0

@@ -63,7 +63,7 @@ def _block(number: int, placed: Placed, music: Music, library: MoveLibrary) -> d
         "end_s": _rounded(slot.segment.end_s),
         "first_count": int(music.counts[slot.first_beat]),
         "counts": slot.counts,
-        "section": str(music.sections[slot.section].role),
+        "section": str(music.role(slot.section)),
         "section_number": slot.section + 1,
         "move": move.id,
         "block": int(library.number[placed.block]) + 1,

@@ -27,14 +27,11 @@ from gpu_job.drawing import (
     wrapped,
 )
 from shared.library import MoveLibrary
-from shared.media import Source, sound
 from shared.music import COUNTS_PER_EIGHT, Music, Role
 from shared.timeline import FloatArray, Segment
 
 WIDTH, MARGIN = 1400, 40
 MAX_ROW_S = 36.0  # some ten eights: each has room for a name of two lines and for its counts
-POINTS_PER_S = 40  # of the waveform: one a unit of the sheet
-_SOUND_RATE_HZ = 8000
 _LOUD = 99.5  # percentile of the peaks that is drawn at full height
 _HEADER_HEIGHT, _ROW_HEIGHT = 128, 262
 _TITLE, _FACTS, _NAME, _DETAIL, _COUNT = 38, 22, 18, 16, 13  # heights of letters
@@ -54,29 +51,12 @@ _ROLE_COLOURS: Mapping[Role, Colour] = {
 _NO_SECTION: Colour = GREY
 
 
-def waveform_of(song: Source, duration_s: float) -> FloatArray:
-    """``(N,)`` 0 … 1, :data:`POINTS_PER_S` a second: how far the sound swings. Zeros where there is none.
-
-    Raises EmptyFile, NotAVideo, DamagedFile.
-    """
-    samples, many = sound(song, _SOUND_RATE_HZ, duration_s), math.ceil(duration_s * POINTS_PER_S)
-    each = _SOUND_RATE_HZ // POINTS_PER_S
-    padded = np.zeros(many * each, np.float32)
-    if samples is not None:
-        padded[: len(samples)] = np.abs(samples[: len(padded)])
-    peaks = padded.reshape(many, each).max(axis=1)
-    return np.clip(peaks / max(float(np.percentile(peaks, _LOUD)), 1e-6), 0.0, 1.0)
-
-
-def timeline_png(plan: Plan, music: Music, library: MoveLibrary, waveform: FloatArray, title: str) -> bytes:
-    """The picture as PNG, :data:`WIDTH` pixels wide; a row for every :data:`MAX_ROW_S` seconds or less.
-
-    ``waveform`` ``(N,)`` 0 … 1, evenly over the song, as :func:`waveform_of` gives it
-    """
+def timeline_png(plan: Plan, music: Music, library: MoveLibrary, title: str) -> bytes:
+    """The picture as PNG, :data:`WIDTH` pixels wide; a row for every :data:`MAX_ROW_S` seconds or less."""
     rows = _rows(music.duration_s)
     picture = Image.new("RGB", (WIDTH, _HEADER_HEIGHT + len(rows) * _ROW_HEIGHT + MARGIN // 2), PAPER)
     picture.paste(_header(plan, music, library, title), (0, 0))
-    colours = _colours(plan, library)
+    colours, waveform = _colours(plan, library), _waveform(music)
     for number, span in enumerate(rows):
         row = _Row(Sheet(WIDTH, _ROW_HEIGHT), span, rows[0].duration_s)
         _draw_sections(row, music)
@@ -89,6 +69,11 @@ def timeline_png(plan: Plan, music: Music, library: MoveLibrary, waveform: Float
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
+
+
+def _waveform(music: Music) -> FloatArray:
+    """Its peaks ``(N,)`` 0 … 1, the loud ones at full height."""
+    return np.clip(music.peaks / max(float(np.percentile(music.peaks, _LOUD)), 1e-6), 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

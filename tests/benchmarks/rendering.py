@@ -24,12 +24,12 @@ from gpu_job.choreography.footage import Run, runs_of, spans_of, takes_of
 from gpu_job.choreography.plan import Plan
 from gpu_job.choreography.render import RATE_HZ, rendered
 from gpu_job.choreography.thumbnail import thumbnail
-from gpu_job.choreography.timeline_picture import timeline_png, waveform_of
-from gpu_job.choreography.wishes import Quality
+from gpu_job.choreography.timeline_picture import timeline_png
 from shared.library import Move, MoveLibrary
 from shared.media import Picture, Soundtrack, film, shown_at, sound
 from shared.music import Music
 from shared.timeline import FloatArray, Segment
+from shared.wishes import Quality
 from tests.benchmarks.bars import Row
 from tests.benchmarks.browser import browser, played
 from tests.benchmarks.machine import peak_resident_mb, print_table
@@ -266,11 +266,9 @@ def browser_rows(path: Path) -> list[Row]:
     ]  # fmt: skip
 
 
-def picture_rows(stage: Stage, song: Path) -> list[Row]:
-    wave = waveform_of(song, stage.music.duration_s)
+def picture_rows(stage: Stage) -> list[Row]:
     ways: dict[str, Callable[[], object]] = {
-        "waveform read": lambda: waveform_of(song, stage.music.duration_s),
-        "timeline.png": lambda: timeline_png(stage.plan, stage.music, stage.library, wave, "A song"),
+        "timeline.png": lambda: timeline_png(stage.plan, stage.music, stage.library, "A song"),
         "thumbnail": lambda: thumbnail(stage.plan, stage.music, stage.library, stage.opened, "A song"),
     }
     took = {name: spent(way) for name, way in ways.items()}
@@ -322,7 +320,7 @@ def main() -> None:
             path = folder / f"film-{kind}.mp4"
             found = [*file_rows(path, song.samples, song.sample_rate_hz), *browser_rows(path)]
             rows += [Row(f"{kind}: {row.bar}", row.figure, row.is_met) for row in found]
-        rows += truth_rows(stage, folder / "film-m4a.mp4") + picture_rows(stage, songs["m4a"])
+        rows += truth_rows(stage, folder / "film-m4a.mp4") + picture_rows(stage)
         print_table(
             f"{chosen.seconds:.0f} s, {len(stage.runs)} takes", ("bar", "figure", "met"), [r.cells for r in rows]
         )

@@ -14,15 +14,14 @@ from PIL import Image
 from gpu_job.choreography import timeline_picture as timeline
 from gpu_job.choreography.plan import Plan
 from gpu_job.choreography.thumbnail import HEIGHT, WIDTH, thumbnail
-from gpu_job.choreography.timeline_picture import timeline_png, waveform_of
+from gpu_job.choreography.timeline_picture import timeline_png
 from gpu_job.drawing import MOVE_COLOURS
 from shared.errors import NotFound
 from shared.library import Move
 from shared.media import film
-from shared.music import Music, Role
+from shared.music import PEAKS, Music, Role
 from tests.gpu_job.choreography.filming import laid
 from tests.gpu_job.choreography.making import a_library, a_song
-from tests.shared.media_files import Recipe, write, write_song
 
 MUSIC = a_song(((Role.INTRO, 2), (Role.VERSE, 4), (Role.MAMBO, 2), (Role.CHORUS, 2)), tempo_bpm=120.0)
 LIBRARY = a_library(12)
@@ -40,7 +39,7 @@ def share_of(picture: npt.NDArray[np.int64], colour: tuple[int, int, int], withi
 
 class TestTimeline:
     def picture(self, plan: Plan, music: Music = MUSIC, title: str = "A song") -> npt.NDArray[np.int64]:
-        return drawn(timeline_png(plan, music, LIBRARY, np.ones(round(music.duration_s * 40)), title))
+        return drawn(timeline_png(plan, replace(music, peaks=np.ones(PEAKS)), LIBRARY, title))
 
     def test_a_longer_song_has_more_rows(self) -> None:
         heights = []
@@ -67,7 +66,7 @@ class TestTimeline:
     def test_silence_is_a_line(self) -> None:
         plan = laid(MUSIC, FIRST)
         loud = self.picture(plan)
-        silent = drawn(timeline_png(plan, MUSIC, LIBRARY, np.zeros(100), "A song"))
+        silent = drawn(timeline_png(plan, replace(MUSIC, peaks=np.zeros(PEAKS)), LIBRARY, "A song"))
         top = timeline._HEADER_HEIGHT + timeline._WAVE_TOP
         rows = slice(top, top + 40)
         assert share_of(silent[rows], (250, 248, 244), 0) > 0.9 > share_of(loud[rows], (250, 248, 244), 0)
@@ -77,19 +76,6 @@ class TestTimeline:
         assert self.picture(laid(MUSIC, FIRST), bare, "").shape[1] == timeline.WIDTH
         short = a_song(((Role.VERSE, 1),), tempo_bpm=140.0)
         assert self.picture(laid(short, FIRST), short, "word " * 80).shape[1] == timeline.WIDTH
-
-
-class TestWaveform:
-    def test_it_swings_where_there_is_sound(self, tmp_path: Path) -> None:
-        song = write_song(tmp_path / "song.wav", "pcm_s16le", (1.0, 2.5), 4.0)
-        found = waveform_of(song, 6.0)
-        assert found.shape == (240,)
-        assert np.flatnonzero(found > 0.5).tolist() == [40, 100]
-        assert found.max() == 1.0
-
-    def test_a_file_without_sound_is_flat(self, tmp_path: Path) -> None:
-        silent = write(tmp_path / "silent.mp4", Recipe(count=10, sound=None))
-        assert waveform_of(silent, 1.0).tolist() == [0.0] * 40
 
 
 class TestThumbnail:

@@ -13,11 +13,11 @@ import pytest
 
 from gpu_job.choreography.plan import Plan
 from gpu_job.choreography.render import Rendered, rendered
-from gpu_job.choreography.wishes import Quality
 from shared.errors import ClipsGone, NoSound, NotFound
 from shared.library import Move
 from shared.media import Form, mezzanine, probe, sound
 from shared.music import Role
+from shared.wishes import Quality
 from tests.gpu_job.choreography.filming import Filmed, filmed, fingerprints, known, laid
 from tests.gpu_job.choreography.making import a_song
 from tests.shared.media_files import click_times, number_of, write_song
