@@ -97,6 +97,19 @@ def _library_command(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--out", type=Path, required=True, metavar="LIB", help="folder for the library")
     build.add_argument("--anew", action="store_true", help="analyse unchanged clips, too")
     build.set_defaults(run=_build, extra="oneshot")
+    _recommend_command(actions.add_parser("recommend", help="the eights that suit a place of a song, and why"))
+
+
+def _recommend_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("library", type=Path, metavar="LIB", help="what `library build` made")
+    parser.add_argument("--role", default="verse", metavar="R", help="its section (%(default)s)")
+    parser.add_argument("--tempo", type=_tempo, default=125.0, metavar="BPM", help="of the song (%(default)s)")
+    parser.add_argument("--level", type=_share, default=0.5, metavar="E", help="0 to 1, its energy (%(default)s)")
+    parser.add_argument("--like", default="", metavar="ID", help="much like this move; ID:2 is its second eight")
+    parser.add_argument("--many", type=_many, default=10, metavar="N", help="how many (%(default)s)")
+    parser.add_argument("--difficulty", metavar="D", help="beginner, intermediate or advanced (usually)")
+    parser.add_argument("--style", metavar="S", help="traditional, modern or sensual; usually any")
+    parser.set_defaults(run=_recommend, extra="oneshot")
 
 
 def _add_wishes(parser: argparse.ArgumentParser) -> None:
@@ -169,6 +182,25 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is no number from {LEAST_SECONDS} to {MOST_SECONDS}")
 
 
+def _number(low: float, high: float, text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if low <= (value := float(text)) <= high:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+
+
+def _tempo(text: str) -> float:
+    return _number(40, 240, text)
+
+
+def _share(text: str) -> float:
+    return _number(0, 1, text)
+
+
+def _many(text: str) -> int:
+    return int(_number(1, 1000, text))
+
+
 def _seed(text: str) -> int:
     if text.isdecimal():
         return int(text)
@@ -236,6 +268,20 @@ def _build(chosen: argparse.Namespace) -> int:
 
     with ended_by_signals():
         return library.build(chosen.clips, chosen.annotations, chosen.out, os.environ, anew=chosen.anew)
+
+
+def _recommend(chosen: argparse.Namespace) -> int:
+    from infra.local.recommending import Asked, recommend
+    from shared.music import Role
+    from shared.options import read_options
+    from shared.wishes import Wishes
+
+    if chosen.role not in [*Role]:
+        raise BadOption(f"The role cannot be {chosen.role!r}: it must be one of {', '.join(Role)}.")
+    asked = Asked(Role(chosen.role), chosen.tempo, chosen.level, chosen.like, chosen.many)
+    return recommend(
+        chosen.library, asked, Wishes.read(read_options(Kind.CHOREOGRAPH, _options(chosen, Kind.CHOREOGRAPH)))
+    )
 
 
 def _up(chosen: argparse.Namespace) -> int:

@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 
 from functions.intake.handler import handle
+from gpu_job.choreography.inference import ChoreographInference
+from gpu_job.choreography.inference import Loaded as LoadedSong
+from gpu_job.choreography.library_inference import key_frames_s
+from gpu_job.choreography.library_inference import summary as move_summary
 from gpu_job.comparison.inference import CompareInference
 from gpu_job.comparison.inference import Loaded as LoadedTakes
 from gpu_job.recordings import described
@@ -17,10 +21,14 @@ from gpu_job.segmentation.performance import Performance
 from shared.events import UploadFinalized
 from shared.gcp.documents import job_document
 from shared.job import TEACHER, Job
+from shared.media import Form, mezzanine
 from shared.memory import MemoryPorts
+from shared.music import Role
 from shared.options import OPTIONS
+from shared.wishes import Wishes
 from tests.contracts.schema import described_fields
 from tests.functions.support import Clock, new_ports
+from tests.gpu_job.choreography.making import a_library, a_song
 from tests.gpu_job.comparison.danced import late, taken
 from tests.gpu_job.segmentation.truth import danced
 from tests.shared.media_files import Recipe, write
@@ -100,6 +108,54 @@ def compared(ports: MemoryPorts, comparing: Job) -> Mapping[str, Any]:
     inference = CompareInference()
     (answer,) = inference.infer([loaded])
     return inference.record(comparing, loaded, answer, ports)
+
+
+@pytest.fixture(scope="module")
+def choreographed(ports: MemoryPorts, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """What a choreography leaves, and what was seen of it before its video was there, as ``seen``."""
+    song = write(tmp_path_factory.mktemp("song") / "song.m4a", Recipe(codec=None)).read_bytes()
+    message = UploadFinalized(ports.blobs.put("uploads", "songs/song.m4a", song, "audio/mp4", {}), {})
+    handle(message, ports)
+    ports.jobs.update(message.job_id, lambda job: job.sealed().started())
+    job, music, library = ports.jobs.get(message.job_id), a_song(((Role.VERSE, 3),)), a_library(4, 0)
+    for move in library.moves:
+        film = tmp_path_factory.mktemp("films") / "clip.mp4"
+        mezzanine(str(write(film.with_name("source.mp4"), Recipe(count=move.frames))), film, Form(64, 48),
+                  key_frames_s(move))  # fmt: skip
+        ports.blobs.create("library", move.mezzanine, film, "video/mp4")
+    inference = ChoreographInference()
+    loaded = LoadedSong(music, library, None, Wishes(), "", {"audio": 1.0})
+    (answer,) = inference.infer([loaded])
+    result = inference.record(job, loaded, answer, ports)
+    return {**result, "seen": ports.jobs.get(job.id).result}
+
+
+def test_choreography(choreographed: Mapping[str, Any]) -> None:
+    told = {name: value for name, value in choreographed.items() if name != "seen"}
+    assert set(told) == described_fields()["choreography"]
+    assert all(set(block) == described_fields()["choreography.plan"] for block in told["plan"])
+    assert set(told["timings_s"]) == {"audio", "infer", "record"}
+
+
+def test_the_plan_of_a_choreography_is_there_before_its_video(choreographed: Mapping[str, Any]) -> None:
+    seen = choreographed["seen"]
+    assert set(seen) == {
+        "song", "sections", "wishes", "library", "value", "bound", "plan", "warnings", "objects",
+    }  # fmt: skip
+    assert set(seen["objects"]) == {"folder", "plan"}
+
+
+def test_the_objects_of_a_choreography_are_in_the_results_bucket(
+    ports: MemoryPorts, choreographed: Mapping[str, Any]
+) -> None:
+    objects = {name: place for name, place in choreographed["objects"].items() if name != "folder"}
+    assert set(objects) == {"plan", "choreography", "timeline", "thumbnail", "result"}
+    assert all(ports.blobs.read("results", place) for place in objects.values())
+
+
+def test_move() -> None:
+    told = move_summary(a_library(1, 0).moves[0], (), {"audio": 1.0}, "moves/a.npz")
+    assert set(told) == described_fields()["move"]
 
 
 def test_teacher(comparing: Job) -> None:

@@ -62,7 +62,7 @@ class TestUsage:
         assert status == 2
         assert "COMMAND" in said
 
-    @pytest.mark.parametrize("command", ["demo", "segment", "compare", "up", "upload", "watch", "token"])
+    @pytest.mark.parametrize("command", ["demo", "segment", "compare", "choreograph", "library", "up", "upload", "watch", "token"])
     def test_every_command_explains_itself(self, run, command):
         status, _, told = run(command, "--help")
         assert status == 0
@@ -74,6 +74,10 @@ class TestUsage:
             (["dance"], "invalid choice: 'dance'"),
             (["segment", "a.mp4"], "required: --out"),
             (["compare", "a.mp4"], "required: teacher"),
+            (["choreograph", "a.mp3"], "required: --library"),
+            (["library"], "ACTION"),
+            (["library", "build", "clips", "--out", "lib"], "required: --annotations"),
+            (["library", "recommend", "lib", "--level", "2"], "'2' is no number from 0 to 1"),
             (["demo", "--seconds", "long"], "'long' is no number from 2 to 900"),
             (["demo", "--seconds", "0"], "'0' is no number from 2 to 900"),
             (["demo", "--seconds", "nan"], "'nan' is no number from 2 to 900"),

@@ -145,6 +145,25 @@ class TestChoreography:
         assert [*json.loads((tmp_path / "plan.json").read_text())["blocks"]] == json.loads(plan)["blocks"]
 
 
+class TestRecommending:
+    @pytest.fixture
+    def run(self, built, capsys):
+        return lambda *asked: (cli.main(["library", "recommend", str(built), *asked]), capsys.readouterr())
+
+    def test_the_move_that_is_at_home_there_comes_first(self, run):
+        status, said = run("--role", "mambo", "--level", "1", "--tempo", "134", "--many", "1")
+        assert (status, "quick" in said.out) == (0, True)
+
+    def test_none_is_harder_than_wished_nor_the_one_that_it_shall_be_like(self, run):
+        status, said = run("--difficulty", "beginner", "--like", "slow")
+        assert (status, "middle" in said.out) == (0, False)
+
+    @pytest.mark.parametrize("asked", [("--like", "nobody"), ("--like", "slow:x"), ("--role", "tango")])
+    def test_what_there_is_not(self, run, asked):
+        status, said = run(*asked)
+        assert (status, "BAD_OPTION" in said.err) == (1, True)
+
+
 class TestWhatCannotBeDanced:
     @pytest.fixture
     def run(self, built, tmp_path, capsys):
