@@ -27,7 +27,7 @@ from functions.api.web import (
     status_of,
 )
 from shared.errors import BadRequest, DanceBitsError, NotFound, TooLarge, Unauthenticated
-from shared.logs import bound
+from shared.logs import bound, trace_in
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ def answer(request: Request, service: Service) -> Response:
     cors = _cors(request, service)
     if request.method == "OPTIONS":
         return Response(HTTPStatus.NO_CONTENT, headers=cors)
-    response = _logged(request, service)
+    with bound(**_trace(request)):
+        response = _logged(request, service)
     return replace(response, headers={**response.headers, **ALWAYS, **cors})
 
 
@@ -60,6 +61,12 @@ def _logged(request: Request, service: Service) -> Response:
     ms = round(1000 * (time.monotonic() - began))
     log.info("%s %s %d in %d ms", request.method, template, response.status, ms)
     return response
+
+
+def _trace(request: Request) -> dict[str, str]:
+    """That of the request, which an upload takes along to the GPU."""
+    trace = trace_in(request.headers)
+    return {"trace": trace} if trace else {}
 
 
 def refusal(error: Exception) -> Response:

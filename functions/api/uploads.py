@@ -13,6 +13,7 @@ from functions.api.tokens import USER_ID
 from functions.api.web import Response
 from shared.errors import BadOption, BadRequest, NotAllowed, NoTeacher, NotFound, TooLarge
 from shared.job import FOLDER_OF, FOLDERS, JOB_ID, Kind
+from shared.logs import carried
 from shared.options import OPTIONS, check_needed, read_options
 from shared.ports import Blob, Grant
 
@@ -27,7 +28,7 @@ def create_upload(call: Call) -> Response:
     """Raises BadOption, NoTeacher, NotAllowed, TooLarge and QuotaExceeded."""
     asked, service = call.told(NewUpload), call.service
     _check_allowed(asked, call)
-    metadata = {"owner": call.user, **wishes(asked)}
+    metadata = {"owner": call.user, **wishes(asked), **carried()}
     check_teacher(metadata.get("teacher"), call)
     name = f"{FOLDER_OF[asked.kind]}/{call.user}/{service.new_id()}/{safe_name(asked.file_name)}"
     grant = Grant(service.settings.uploads_bucket, name, asked.content_type, asked.size, metadata)

@@ -62,7 +62,9 @@ class TestUsage:
         assert status == 2
         assert "COMMAND" in said
 
-    @pytest.mark.parametrize("command", ["demo", "segment", "compare", "choreograph", "library", "up", "upload", "watch", "token"])
+    @pytest.mark.parametrize(
+        "command", ["demo", "segment", "compare", "choreograph", "library", "up", "upload", "watch", "token"]
+    )
     def test_every_command_explains_itself(self, run, command):
         status, _, told = run(command, "--help")
         assert status == 0

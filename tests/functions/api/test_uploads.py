@@ -13,6 +13,9 @@ from shared.job import State
 from tests.functions.api.support import VIDEO, App, refused, said
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
 @pytest.fixture
 def app():
     return App()
@@ -47,6 +50,14 @@ def test_the_job_is_told_when_the_upload_is_complete(app):
     assert said(app.ask("GET", f"/v1/uploads/{told['name']}"), 200) == {"name": told["name"], "job": source.job_id}
     assert refused(app.ask("GET", f"/v1/uploads/{told['name']}", "eve"), 404) == "NOT_FOUND"
     assert app.blobs.stat("uploads", told["name"]).metadata == {"owner": "maria"}
+
+
+@pytest.mark.parametrize("header", [f"00-{TRACE}-00f067aa0ba902b7-01", "no trace"])
+def test_the_trace_of_the_request_goes_with_the_upload(app, header):
+    headers = {**app.headers("maria"), "traceparent": header}
+    told = said(app.ask("POST", "/v1/uploads", "maria", VIDEO, headers=headers), 201)
+    signed = told["request"]["headers"].get("x-goog-meta-traceparent", "")
+    assert signed[3:35] == (TRACE if TRACE in header else "")
 
 
 def test_the_owner_cannot_be_claimed(app):
