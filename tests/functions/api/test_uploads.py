@@ -12,7 +12,6 @@ from shared.errors import NotAllowed
 from shared.job import State
 from tests.functions.api.support import VIDEO, App, refused, said
 
-
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
