@@ -64,9 +64,6 @@ def test_one_advanced_clip_does_not_silence_the_warning() -> None:
 def test_wishes_that_are_met_and_those_that_nobody_has_are_not_spoken_of(wishes: Wishes) -> None:
     said = {"label": "bodywaves", "difficulty": Difficulty.BEGINNER}
     library = a_library_said(lambda _: said, 150)
-    if wishes.energy:
-        lively = [move for move in library.moves if move.qualities[:, 0].mean() > 0.5]
-        library = MoveLibrary.of([*lively, *library.moves[:100]]) if False else library
     assert choreographed(SONG, library, wishes).warnings == ()
 
 

@@ -218,7 +218,7 @@ def test_every_block_has_its_scores_and_a_sentence() -> None:
     found = planned(music, library, Wishes(), _fit(music, library), scores=scores)
     for s, placed in enumerate(found.plans[0].placed):
         assert placed.scores == {name: matrix[s, placed.block] for name, matrix in scores.items()}
-        assert "of the energy" in placed.why or "it should be here" in placed.why or "suits in part" in placed.why
+        assert ("as it should be here" in placed.why) == (placed.scores["energy"] >= 0.7)
         assert "at home" not in placed.why, "all are"
 
 
