@@ -71,7 +71,7 @@ def _for(name: str, tempo_bpm: float, place: Place) -> str:
     return {
         LIKENESS: "much like the one asked for",
         "audio": "danced to music that sounds like this",
-        "tempo": f"danced at {tempo_bpm:.0f} BPM where the song has {place.tempo_bpm:.0f}",
+        "tempo": _as_quick(round(tempo_bpm), round(place.tempo_bpm)),
         "energy": f"as {_lively(place.energy)} as it should be here",
         "difficulty": "as difficult as wished",
         "style": f"{place.style} as wished",
@@ -91,6 +91,10 @@ def _against(name: str, tempo_bpm: float, place: Place) -> str:
         "role": f"seldom danced in {_section(place.role)}",
         "quality": "jerky or badly seen",
     }[name]
+
+
+def _as_quick(clip_bpm: int, song_bpm: int) -> str:
+    return "danced at this tempo" if clip_bpm == song_bpm else f"danced at {clip_bpm} BPM where the song has {song_bpm}"
 
 
 def _lively(energy: float) -> str:

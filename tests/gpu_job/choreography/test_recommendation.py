@@ -217,6 +217,7 @@ def test_a_sentence_says_what_speaks_for_a_block_and_what_against_it() -> None:
     assert told.startswith("Cross body lead: ")
     assert "danced at 126 BPM where the song has 125" in told
     assert told.endswith(".")
+    assert "danced at this tempo" in sentence(label="cross_body_lead", tempo_bpm=125.2, smoothness=1, **lively)
     assert "slowed down from 145 BPM" in sentence(label="footwork", tempo_bpm=145, **lively)
     assert "sped up from 105 BPM" in sentence(label="footwork", tempo_bpm=105, **lively)
     assert "seldom danced in a mambo" in sentence(label="bolero", **lively)
