@@ -76,7 +76,7 @@ def _for(name: str, tempo_bpm: float, place: Place) -> str:
         "difficulty": "as difficult as wished",
         "style": f"{place.style} as wished",
         "role": f"at home in {_section(place.role)}",
-        "quality": "fluent and well seen",
+        "quality": "easy to watch",
     }[name]
 
 
