@@ -51,15 +51,14 @@ def recordings(folders: list[Path]) -> Iterator[FloatArray]:
 
 
 def main() -> None:
-    found = [
-        one
-        for samples in recordings([Path(name) for name in sys.argv[1:]])
-        if (one := measures_of(samples)) is not None
-    ]
+    each = map(measures_of, recordings([Path(name) for name in sys.argv[1:]]))
+    found = [one for one in each if one is not None]
     mean, spread = np.mean(found, axis=0), np.std(found, axis=0)
-    apart = np.abs(mean - MEAN) / SPREAD
-    print(f"{len(found)} recordings; means differ from those written by {np.median(apart):.2f} deviations in the median, "
-          f"{apart.max():.2f} at most; deviations by {np.median(np.abs(spread / SPREAD - 1)):.0%} in the median")  # fmt: skip
+    apart, wider = np.abs(mean - MEAN) / SPREAD, np.abs(spread / SPREAD - 1)
+    print(
+        f"{len(found)} recordings; means differ from those written by {np.median(apart):.2f} deviations in the median,"
+    )
+    print(f"{apart.max():.2f} at most; deviations by {np.median(wider):.0%} in the median")
     for name, values in (("MEAN", mean), ("SPREAD", spread)):
         print(f"{name} = np.array([{', '.join(f'{value:.3g}' for value in values)}])")
 
