@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from shared.job import Job, results_name
 from shared.ports import Ports
+
+PIECE_BYTES = 1 << 20
 
 
 class Keeper:
     """Writes a job's results, and notes what those are called that lie in no folder of their own.
 
-    ``prefix`` of all their names: where another attempt began from other input, and its objects must stay its own.
+    ``prefix`` of all their names: where another attempt found something else, and its objects must stay its own.
     """
 
     def __init__(self, job: Job, ports: Ports, prefix: str = "") -> None:
@@ -23,14 +28,17 @@ class Keeper:
         self._prefix = prefix
         self.objects: dict[str, str] = {"folder": results_name(job, "")}
 
-    @classmethod
-    def from_first(cls, name: str, content: bytes, content_type: str, job: Job, ports: Ports, other: str) -> Keeper:
-        """With its first object kept: under plain names, unless an earlier attempt has kept another of that name;
-        then all get the prefix ``other``."""
-        keep = cls(job, ports)
-        if keep(name, content, content_type) or ports.blobs.read(*keep.place(name)) == content:
-            return keep
-        keep = cls(job, ports, other)
+    def with_own(self, name: str, content: bytes | Path, content_type: str) -> Keeper:
+        """A keeper that has kept this object, for those that tell of it. Where another attempt has kept other content
+        under this name, it and all later names get a prefix that only this content has: so whatever lies beside an
+        object, the result too, tells of just that one, however many attempts there were."""
+        if self(name, content, content_type):
+            return self
+        blobs, digest = self._ports.blobs, _digest(_opened(content))
+        if _digest(blobs.open(blobs.stat(*self.place(name)).source)) == digest:
+            return self
+        keep = Keeper(self._job, self._ports, f"{self._prefix}{digest[:16]}-")
+        keep.objects |= self.objects
         keep(name, content, content_type)
         return keep
 
@@ -52,3 +60,16 @@ class Keeper:
         if self("result.json", content, "application/json"):
             return full
         return json.loads(self._ports.blobs.read(*self.place("result.json")))
+
+
+def _opened(content: bytes | Path) -> BinaryIO:
+    return BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+
+
+def _digest(file: BinaryIO) -> str:
+    """Of all that is in it; it is closed."""
+    found = sha256()
+    with file:
+        for piece in iter(partial(file.read, PIECE_BYTES), b""):
+            found.update(piece)
+    return found.hexdigest()

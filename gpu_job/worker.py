@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from gpu_job.fencing import FencedJobs, Held
 from shared.backlog import LOOK_AT, is_reserved, is_waiting, slots
 from shared.errors import (
     Cancelled,
@@ -66,16 +67,11 @@ class Inference(Protocol):
         ...
 
     def record(self, job: Job, loaded: Any, answer: Any, ports: Ports) -> Mapping[str, Any]:
-        """Write the result's objects, each once, and return the summary that the client sees."""
+        """Write the result's objects, each once, and return the summary that the client sees.
+
+        ``ports.jobs`` raises LostLease once another attempt has taken the job over.
+        """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A job in this worker's hands, and the fencing token of its lease."""
-
-    job: Job
-    attempt: int
 
 
 class Worker:
@@ -287,7 +283,8 @@ class Worker:
         def record() -> Mapping[str, Any]:
             if self._stop.is_set():
                 raise Interrupted
-            return self._of(held).record(held.job, loaded, answer, self._ports)
+            fenced = replace(self._ports, jobs=FencedJobs(self._ports, held))
+            return self._of(held).record(held.job, loaded, answer, fenced)
 
         return self._guarded(record)
 

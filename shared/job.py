@@ -335,24 +335,25 @@ class Step:
             raise GaveUp
         return replace(self, state=StepState.RUNNING, attempt=self.attempt + 1, lease_until=now + lease)
 
+    def held(self, attempt: int) -> Step:
+        """As it is. Raises LostLease where it is no longer that attempt's."""
+        if self.state is not StepState.RUNNING or self.attempt != attempt:
+            raise LostLease(f"attempt {attempt} of step {self.name} was overtaken by attempt {self.attempt}")
+        return self
+
     def renewed(self, attempt: int, now: datetime, lease: timedelta) -> Step:
-        return replace(self._held(attempt), lease_until=now + lease)
+        return replace(self.held(attempt), lease_until=now + lease)
 
     def finished(self, attempt: int, output: Mapping[str, Any]) -> Step:
-        return replace(self._held(attempt), state=StepState.DONE, lease_until=None, output=output)
+        return replace(self.held(attempt), state=StepState.DONE, lease_until=None, output=output)
 
     def failed(self, attempt: int, failure: Failure) -> Step:
-        return replace(self._held(attempt), state=StepState.FAILED, lease_until=None, error=failure)
+        return replace(self.held(attempt), state=StepState.FAILED, lease_until=None, error=failure)
 
     def released(self, attempt: int) -> Step:
         """Given back unfinished, so that the next delivery may start at once."""
-        return replace(self._held(attempt), state=StepState.WAITING, lease_until=None)
+        return replace(self.held(attempt), state=StepState.WAITING, lease_until=None)
 
     def abandoned(self) -> Step:
         """Failed for want of attempts, by whoever finds it so."""
         return self if self.is_settled else replace(self, state=StepState.FAILED, error=Failure.of(GaveUp()))
-
-    def _held(self, attempt: int) -> Step:
-        if self.state is not StepState.RUNNING or self.attempt != attempt:
-            raise LostLease(f"attempt {attempt} of step {self.name} was overtaken by attempt {self.attempt}")
-        return self

@@ -75,11 +75,12 @@ class ChoreographInference:
         started_s = time.monotonic()
         told = report.plan_json(answer.planned, loaded.music, loaded.library, loaded.wishes)
         content = json.dumps(told, indent=1, allow_nan=False).encode()
-        another = f"{loaded.library.version}-"  # the library has grown since an earlier attempt
-        keep = Keeper.from_first("plan.json", content, "application/json", job, ports, another)
+        # The library may have grown since an earlier attempt, or a clip come or gone: then that one's plan or film is
+        # another.
+        keep = Keeper(job, ports).with_own("plan.json", content, "application/json")
         seen = {**report.summary(told), "warnings": [asdict(notice) for notice in answer.planned.warnings]}
         _tell(job, ports, MAKING, PLANNED, {**seen, "objects": dict(keep.objects)})
-        film = _filmed(job, loaded, answer, keep, ports)
+        film, keep = _filmed(job, loaded, answer, keep, ports)
         timings_s = {**loaded.seconds, "infer": answer.seconds, "record": round(time.monotonic() - started_s, 3)}
         full = {
             "schema": report.SCHEMA, "kind": str(job.kind), "source": report.source(job, loaded.sha256), **seen,
@@ -95,8 +96,8 @@ def _answer(one: Loaded) -> Answer:
     return Answer(found, round(time.monotonic() - started_s, 3))
 
 
-def _filmed(job: Job, loaded: Loaded, answer: Answer, keep: Keeper, ports: Ports) -> Rendered:
-    """The film, and the pictures to it, in the results bucket."""
+def _filmed(job: Job, loaded: Loaded, answer: Answer, keep: Keeper, ports: Ports) -> tuple[Rendered, Keeper]:
+    """The film, and the pictures to it, in the results bucket; and the keeper of what tells of it."""
     plan, music, library = answer.planned.plans[0], loaded.music, loaded.library
     title = Path(job.source.name).stem
     with TemporaryDirectory() as folder, ExitStack() as files:
@@ -106,12 +107,15 @@ def _filmed(job: Job, loaded: Loaded, answer: Answer, keep: Keeper, ports: Ports
             return files.enter_context(mezzanine(move, ports))
 
         path = Path(folder) / "choreography.mp4"
-        film = rendered(plan, music, library, opened, song, loaded.wishes.quality, path)
-        keep("choreography.mp4", path, "video/mp4")
+        film = rendered(
+            plan, music, library, opened, song, loaded.wishes.quality, path,
+            report=lambda share: _tell(job, ports, MAKING, PLANNED + share * (FILMED - PLANNED)),
+        )  # fmt: skip
+        keep = keep.with_own("choreography.mp4", path, "video/mp4")
         _tell(job, ports, PAINTING, FILMED)
         keep("thumbnail.jpg", thumbnail(plan, music, library, opened, title), "image/jpeg")
     keep("timeline.png", timeline_png(plan, music, library, title), "image/png")
-    return film
+    return film, keep
 
 
 def _tell(job: Job, ports: Ports, stage: str, progress: float, result: Mapping[str, Any] | None = None) -> None:

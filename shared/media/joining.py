@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -45,8 +45,12 @@ class Take:
     shown_s: FloatArray
 
 
-def joined(takes: Sequence[Take], target: Path, end_s: float, soundtrack: Soundtrack | None = None) -> None:
+def joined(
+    takes: Sequence[Take], target: Path, end_s: float, soundtrack: Soundtrack | None = None,
+    report: Callable[[int], None] = lambda _: None,
+) -> None:  # fmt: skip
     """Write the takes into the MP4 file ``target``. The first frame is shown from 0 on, the last until ``end_s``.
+    ``report`` is told how many takes are written; sound that turns out not to fit makes it begin again.
 
     AAC and MP3 are copied, other sound is encoded once; it ends with the film. Never more than one take is in
     memory, beside the packets of the sound.
@@ -54,16 +58,16 @@ def joined(takes: Sequence[Take], target: Path, end_s: float, soundtrack: Soundt
     Raises UnfitTake, which tells the first take whose clip is not there, is damaged, or has no key frame there, or
     whose parameter sets are not those of most; EmptyFile, NotAVideo, NoSound, DamagedFile for a soundtrack that
     cannot be read; ValueError without a frame or where times do not increase; OSError where ``target`` cannot be
-    written.
+    written; and what ``report`` raises.
     """
     ticks = _ticks(takes, end_s)
     clips = _Clips.of(takes)
     try:
-        _write(target, clips, ticks, soundtrack, copied_packets)
+        _write(target, clips, ticks, soundtrack, copied_packets, report)
     except Unfit as error:
         logger.info("encoding the sound, since its packets cannot be copied: %s", error)
         try:
-            _write(target, clips, ticks, soundtrack, encoded_packets)
+            _write(target, clips, ticks, soundtrack, encoded_packets, report)
         except Unfit as unfit:
             raise DamagedFile from unfit
 
@@ -75,10 +79,11 @@ def check(takes: Sequence[Take]) -> None:
 
 
 def _write(
-    target: Path, clips: _Clips, ticks: IntArray, soundtrack: Soundtrack | None, sound_packets: SoundPackets
-) -> None:
+    target: Path, clips: _Clips, ticks: IntArray, soundtrack: Soundtrack | None, sound_packets: SoundPackets,
+    report: Callable[[int], None],
+) -> None:  # fmt: skip
     with muxer(target, movie_timescale=str(EDIT_CLOCK_HZ)) as output:
-        pictures = _pictures(clips, ticks, _stream(output, clips.takes[0]))
+        pictures = _pictures(clips.packets(report), ticks, _stream(output, clips.takes[0]))
         sounds = sound_packets(output, soundtrack, ticks[-1] / CLOCK_HZ) if soundtrack else iter(())
         for packet in heapq.merge(pictures, sounds, key=decoding_time):
             with faults_named(target):
@@ -104,9 +109,9 @@ def _stream(output: OutputContainer, take: Take) -> Stream:
     return stream
 
 
-def _pictures(clips: _Clips, ticks: IntArray, stream: Stream) -> Iterator[Packet[Any]]:
+def _pictures(packets: Iterator[tuple[bytes, bool]], ticks: IntArray, stream: Stream) -> Iterator[Packet[Any]]:
     times = zip(ticks.tolist(), np.diff(ticks).tolist(), strict=False)
-    for data, is_key in clips.packets():
+    for data, is_key in packets:
         packet = Packet(data)
         packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, CLOCK_HZ), is_key
         packet.pts, packet.duration = next(times)
@@ -156,12 +161,13 @@ class _Clips:
                     raise DamagedFile("It was transcoded in another form than the others.")
         return cls(takes, indices)
 
-    def packets(self) -> Iterator[tuple[bytes, bool]]:
-        """Of all takes in turn, and whether each is a key frame."""
+    def packets(self, report: Callable[[int], None]) -> Iterator[tuple[bytes, bool]]:
+        """Of all takes in turn, and whether each is a key frame; ``report`` is told how many takes are through."""
         for number, take in enumerate(self.takes):
             with _told(take, number):
                 packets = _read(take, self.indices[take.source])
             yield from packets
+            report(number + 1)
 
 
 def _check(take: Take, index: _Index) -> None:

@@ -31,15 +31,34 @@ def test_the_result_of_an_attempt_that_died_after_writing_it_counts(ports):
     assert json.loads(ports.blobs.read("results", again.objects["result"])) == {"moves": ["first"]}
 
 
-def test_an_attempt_that_begins_from_other_input_leaves_the_objects_of_an_earlier_one_alone(ports):
-    job = ready(ports)
+class TestWhatOtherObjectsTellOf:
+    """A plan, a film."""
 
-    def begun(plan: bytes) -> Keeper:
-        return Keeper.from_first("plan.json", plan, "application/json", job, ports, "b-")
+    def test_it_keeps_its_plain_name_as_long_as_every_attempt_finds_the_same(self, ports, tmp_path):
+        job, path = ready(ports), tmp_path / "film.mp4"
+        path.write_bytes(bytes(3_000_000))
+        first, again = (Keeper(job, ports).with_own("film.mp4", path, "video/mp4") for _ in range(2))
+        assert first.objects == again.objects == {"folder": f"{job.id}/v1/", "film": f"{job.id}/v1/film.mp4"}
 
-    first, same, other = begun(b"one"), begun(b"one"), begun(b"two")
-    assert first.objects == same.objects
-    assert other.objects["plan"] == f"{job.id}/v1/b-plan.json"
-    assert other("film.mp4", b"of two", "video/mp4")
-    assert first("film.mp4", b"of one", "video/mp4")
-    assert ports.blobs.read(*other.place("film.mp4")) == b"of two"
+    @pytest.mark.parametrize("other", [b"another", b"a pla", b"a plan and more", b""])
+    def test_what_another_attempt_found_otherwise_stays_and_ours_lies_beside(self, ports, other):
+        job = ready(ports)
+        first = Keeper(job, ports).with_own("plan.json", other, "text/plain")
+        ours, again = (Keeper(job, ports).with_own("plan.json", b"a plan", "text/plain") for _ in range(2))
+        assert first.objects["plan"] == f"{job.id}/v1/plan.json"
+        assert ours.objects == again.objects != first.objects
+        assert ports.blobs.read(*first.place("plan.json")) == other
+        assert ports.blobs.read(*ours.place("plan.json")) == b"a plan"
+
+    def test_each_has_its_own_result_and_they_share_what_lies_before(self, ports):
+        job = ready(ports)
+
+        def begun(film: bytes) -> Keeper:
+            return Keeper(job, ports).with_own("plan.json", b"a plan", "").with_own("film.mp4", film, "")
+
+        one, two, three = begun(b"one"), begun(b"two"), begun(b"three")
+        assert [keep.result({"of": n}) for n, keep in enumerate((one, two, three))] == [{"of": n} for n in range(3)]
+        assert begun(b"two").result({"of": 9}) == {"of": 1}
+        assert one.objects["plan"] == two.objects["plan"] == three.objects["plan"]
+        for name in ("film", "result"):
+            assert len({keep.objects[name] for keep in (one, two, three)}) == 3

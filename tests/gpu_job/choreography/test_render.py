@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +15,9 @@ import pytest
 
 from gpu_job.choreography.plan import Plan
 from gpu_job.choreography.render import Rendered, rendered
-from shared.errors import ClipsGone, NoSound, NotFound
+from shared.errors import ClipsGone, LostLease, NoSound, NotFound, SourceGone
 from shared.library import Move
-from shared.media import Form, mezzanine, probe, sound
+from shared.media import Form, Source, mezzanine, probe, sound
 from shared.music import Role
 from shared.wishes import Quality
 from tests.gpu_job.choreography.filming import Filmed, filmed, fingerprints, known, laid
@@ -147,6 +149,103 @@ class TestMissing:
         for quality in Quality:
             with pytest.raises(NoSound):
                 film_of(clips, self.plan(clips), clips.opened(clips.library.moves[0]), tmp_path / "dance.mp4", quality)
+
+
+class Going(io.BytesIO):
+    """A file that somebody deletes while it is read."""
+
+    def __init__(self, path: Path, is_gone: Callable[[], object]) -> None:
+        super().__init__(path.read_bytes())
+        self._is_gone = is_gone
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._is_gone():
+            raise SourceGone
+        return super().read(size)
+
+
+class TestGoing:
+    """What goes while the film is made."""
+
+    def film_of(
+        self, clips: Filmed, song: Path, target: Path, quality: Quality, lost: Sequence[Move], shares: list[float]
+    ) -> Rendered:
+        """``lost`` go when the film has begun. Each time that it grows is noted in ``shares``."""
+
+        def opened(move: Move) -> Source:
+            return Going(clips.opened(move), lambda: move in lost and shares)
+
+        plan = laid(MUSIC, [clips.block(0), clips.block(1), clips.block(2)])
+        return rendered(plan, MUSIC, clips.library, opened, song, quality, target, report=shares.append)
+
+    @pytest.mark.parametrize("quality", [Quality.FAST, Quality.BALANCED])
+    def test_the_film_is_as_if_the_clip_had_been_missing_from_the_start(
+        self, clips: Filmed, song: Path, tmp_path: Path, quality: Quality
+    ) -> None:
+        lost = clips.library.moves[1]
+
+        def opened(move: Move) -> Path:
+            return tmp_path / "gone" if move is lost else clips.opened(move)
+
+        plan, expected = laid(MUSIC, [clips.block(0), clips.block(1), clips.block(2)]), tmp_path / "expected.mp4"
+        rendered(plan, MUSIC, clips.library, opened, song, quality, expected)
+        told = self.film_of(clips, song, tmp_path / "dance.mp4", quality, [lost], [])
+        assert (told.missing, told.cuts) == ((lost.id,), 2)
+        assert (tmp_path / "dance.mp4").read_bytes() == expected.read_bytes()
+
+    @pytest.mark.parametrize("quality", [Quality.FAST, Quality.BALANCED])
+    def test_several_may_go(self, clips: Filmed, song: Path, tmp_path: Path, quality: Quality) -> None:
+        lost = clips.library.moves[1:3]
+        told = self.film_of(clips, song, tmp_path / "dance.mp4", quality, lost, [])
+        assert (told.missing, told.cuts) == (tuple(move.id for move in lost), 1)
+        assert probe(tmp_path / "dance.mp4").duration_s == pytest.approx(MUSIC.duration_s, abs=0.05)
+
+    @pytest.mark.parametrize("quality", [Quality.FAST, Quality.BALANCED])
+    def test_where_all_go_there_is_no_dance(self, clips: Filmed, song: Path, tmp_path: Path, quality: Quality) -> None:
+        with pytest.raises(ClipsGone):
+            self.film_of(clips, song, tmp_path / "dance.mp4", quality, clips.library.moves, [0.0])
+        assert not (tmp_path / "dance.mp4").exists()
+
+    @pytest.mark.parametrize("quality", [Quality.FAST, Quality.BALANCED])
+    def test_a_song_that_goes_is_no_clip_that_goes(
+        self, clips: Filmed, song: Path, tmp_path: Path, quality: Quality
+    ) -> None:
+        seen: list[Move] = []
+
+        def opened(move: Move) -> Path:
+            seen.append(move)
+            return clips.opened(move)
+
+        plan = laid(MUSIC, [clips.block(0), clips.block(1)])
+        going = Going(song, lambda: seen)
+        with pytest.raises(SourceGone):
+            rendered(plan, MUSIC, clips.library, opened, going, quality, tmp_path / "dance.mp4")
+        assert not (tmp_path / "dance.mp4").exists()
+
+
+class TestReport:
+    @pytest.mark.parametrize("quality", [Quality.FAST, Quality.BALANCED])
+    def test_it_grows_with_the_film_and_does_not_begin_again(
+        self, clips: Filmed, song: Path, tmp_path: Path, quality: Quality
+    ) -> None:
+        for lost in ([], [clips.library.moves[1]]):
+            shares: list[float] = []
+            TestGoing().film_of(clips, song, tmp_path / "dance.mp4", quality, lost, shares)
+            assert 3 <= len(shares) <= 20
+            assert np.all(np.diff(shares) > 0)
+            assert 0 < shares[0] <= 0.5 < shares[-1] <= 1
+
+    @pytest.mark.parametrize("quality", [Quality.FAST, Quality.BALANCED])
+    def test_what_it_raises_ends_the_film(self, clips: Filmed, song: Path, tmp_path: Path, quality: Quality) -> None:
+        def report(_share: float) -> None:
+            raise LostLease
+
+        plan = laid(MUSIC, [clips.block(0)])
+        with pytest.raises(LostLease):
+            rendered(
+                plan, MUSIC, clips.library, clips.opened, song, quality, tmp_path / "dance.mp4", report=report
+            )  # fmt: skip
+        assert not (tmp_path / "dance.mp4").exists()
 
 
 def faulty(fault: str, clips: Filmed, move: Move, folder: Path) -> Path:
