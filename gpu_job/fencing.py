@@ -6,12 +6,13 @@ A worker that stood still for longer than its lease would else put its plan in t
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.errors import LostLease, TransientError
+from shared.errors import Interrupted, LostLease, TransientError
 from shared.job import INFER, Job, Step
 from shared.ports import Place, Ports
 
@@ -27,12 +28,14 @@ class Held:
 
 
 class FencedJobs:
-    """What writes a job raises LostLease once another attempt has taken over the one that is held."""
+    """What writes a job raises LostLease once another attempt has taken over the one that is held, and Interrupted once
+    the worker has to ``stop``: minutes of work end where they tell how far they are."""
 
-    def __init__(self, ports: Ports, held: Held) -> None:
+    def __init__(self, ports: Ports, held: Held, stop: threading.Event) -> None:
         self._ports = ports
         self._jobs = ports.jobs
         self._held = held
+        self._stop = stop
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         """For a whole lease from now on nobody can take the job over: so none does before this is written."""
@@ -45,12 +48,14 @@ class FencedJobs:
         try:
             self._fence(lambda step: step.held(self._held.attempt))
             self._jobs.offer(job_id, change)
-        except LostLease:
+        except (LostLease, Interrupted):
             raise
         except TransientError as error:
             log.info("progress was not told: %r", error)
 
     def _fence(self, change: Callable[[Step], Step]) -> None:
+        if self._stop.is_set():
+            raise Interrupted
         self._jobs.update_step(self._held.job.id, INFER, change)
 
     def create(self, job: Job) -> Job:

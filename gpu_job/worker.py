@@ -283,7 +283,7 @@ class Worker:
         def record() -> Mapping[str, Any]:
             if self._stop.is_set():
                 raise Interrupted
-            fenced = replace(self._ports, jobs=FencedJobs(self._ports, held))
+            fenced = replace(self._ports, jobs=FencedJobs(self._ports, held, self._stop))
             return self._of(held).record(held.job, loaded, answer, fenced)
 
         return self._guarded(record)

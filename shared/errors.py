@@ -55,6 +55,12 @@ class NoSound(PermanentError):
     code = "NO_SOUND"
 
 
+class NotASong(PermanentError):
+    """This file is not a song that we can open. MP3, M4A, WAV, FLAC and OGG work."""
+
+    code = "NOT_A_SONG"
+
+
 class NoBeat(PermanentError):
     """We could not hear a beat to dance to. Please choose a song with a steady rhythm."""
 

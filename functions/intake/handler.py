@@ -10,14 +10,17 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from shared.config import Settings
 from shared.errors import (
     BadMessage,
+    DamagedFile,
     EmptyFile,
     NoPicture,
     NoSound,
+    NotASong,
+    NotAVideo,
     NoTeacher,
     NotFound,
     PermanentError,
@@ -94,11 +97,21 @@ def _looked_at(source: Source, ports: Ports, *, is_song: bool = False) -> dict[s
     if size > ports.settings.max_bytes:
         raise TooLarge(f"The file is larger than {ports.settings.max_bytes / 1e9:.1f} GB. Please upload a smaller one.")
     with ports.blobs.open(source) as file:
-        media = _accepted(probe(file), ports.settings, is_song=is_song)
+        media = _accepted(_probed_song(file) if is_song else probe(file), ports.settings, is_song=is_song)
     if is_song:  # its picture, if it has one, is not looked at
         return {**asdict(replace(media, video=None)), "rate_hz": ports.settings.rate_hz or MIN_RATE_HZ, "samples": 0}
     rate_hz = ports.settings.rate_hz or media_rate_hz(media)
     return {**asdict(media), "rate_hz": rate_hz, "samples": max(1, sample_count(media.duration_s, rate_hz))}
+
+
+def _probed_song(file: BinaryIO) -> Media:
+    """What is wrong with a song is said of a song."""
+    try:
+        return probe(file)
+    except NotAVideo as error:
+        raise NotASong from error
+    except DamagedFile as error:
+        raise DamagedFile("The song is damaged or was cut off. Please choose the whole file.") from error
 
 
 def _stored_size(source: Source, ports: Ports) -> int:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpu_job.choreography.fit import allowed, contexts, factors, fit, unwished
+from gpu_job.choreography.entry import SURE_BARS
+from gpu_job.choreography.fit import BoolArray, Context, allowed, contexts, factors, fit, misplaced, unwished
 from gpu_job.choreography.planning import Planned, planned
 from gpu_job.choreography.slots import slots
 from gpu_job.choreography.unmet import unmet
+from gpu_job.notice import Notice
 from shared.library import MoveLibrary
 from shared.music import Music
 from shared.timeline import FloatArray
@@ -23,8 +25,24 @@ def choreographed(music: Music, library: MoveLibrary, wishes: Wishes, transition
 
     Raises NoBeat, NoMoves.
     """
-    scores = factors(library, contexts(music, slots(music)), wishes)
+    context = contexts(music, slots(music))
+    scores = factors(library, context, wishes)
     told = {name: score for name, score in scores.items() if name not in unwished(wishes)}
-    found = planned(music, library, wishes, fit(scores), allowed(library, wishes), scores=told, transition=transition)
+    found = planned(
+        music, library, wishes, fit(scores), _may(library, context, wishes), scores=told, transition=transition
+    )
     blocks = np.array([placed.block for placed in found.plans[0].placed])
-    return replace(found, warnings=(*unmet(library, blocks, wishes), *found.warnings))
+    return replace(found, warnings=(*_unsure(music), *unmet(library, blocks, wishes), *found.warnings))
+
+
+def _may(library: MoveLibrary, context: Context, wishes: Wishes) -> BoolArray:
+    """``(S, N)`` no harder than wished, and in its place where the library has something that is."""
+    easy = allowed(library, wishes)
+    placed = easy & ~misplaced(library, context)
+    return np.where(placed.any(axis=1, keepdims=True), placed, easy)
+
+
+def _unsure(music: Music) -> list[Notice]:
+    if music.bar_confidence >= SURE_BARS:
+        return []
+    return [Notice("BARS_UNSURE", "We are not sure where the bars of this song begin, so its counts may be off.")]

@@ -55,6 +55,8 @@ ENERGY_SCALE = 0.2
 _MEASURED = 0.7  # of a block's energy; the rest is the teacher's word, which in practice is "medium" for four in five
 _SAID = {Energy.LOW: 1 / 6, Energy.MEDIUM: 1 / 2, Energy.HIGH: 5 / 6}  # the middles of the thirds
 _BELOW_WISHED = (1.0, 0.6, 0.2)  # by how many levels
+EDGE_SLOTS = 2
+"""A dance begins and ends with a phrase, whatever its sections are called."""
 _CHUNK = 16384  # blocks at a time: 60 places × 16384 × 8 B = 8 MB
 # Devices differ in the last bits of an exponential: they shall decide nothing.
 _DIGITS = 6
@@ -198,6 +200,18 @@ def factors_of(traits: Traits, context: Context, wishes: Wishes) -> Mapping[str,
     }
     found = alone | both
     return {name: np.broadcast_to(found[name].astype(np.float32), shape) for name in FACTORS}
+
+
+def misplaced(library: MoveLibrary, context: Context) -> BoolArray:
+    """``(S, N)`` what opens a dance in its middle, or closes it there: out of place in its section, unless it stands at
+    the song's own beginning or end."""
+    labels = [library.moves[owner].annotation.label for owner in library.owner]
+    in_role = {role: np.array([suits_role(label, role) for label in labels]) for role in Role}
+    suits = np.stack([in_role[role] for role in context.roles]) if len(context) else np.zeros((0, len(library)))
+    early, late = np.zeros((len(context), 1), dtype=bool), np.zeros((len(context), 1), dtype=bool)
+    early[:EDGE_SLOTS], late[-EDGE_SLOTS:] = True, True
+    intro, outro = (in_role[role] == 1 for role in (Role.INTRO, Role.OUTRO))
+    return (suits == 0) & ~(early & intro) & ~(late & outro)
 
 
 def fit(factors: Mapping[str, FloatArray], weights: Mapping[str, float] = WEIGHTS) -> FloatArray:

@@ -34,10 +34,9 @@ from shared.wishes import Wishes
 BoolArray = npt.NDArray[np.bool_]
 
 JITTER = 0.1
-"""By how much, at most, a seed lifts the fit of a block, in every slot alike: a taste of its own. Another seed's dance
-is less than that below the best in each slot. Seed 0 has no taste beside the fit."""
+"""By how much, at most, a seed lifts the fit of a block, in every slot alike: a taste of its own. Seed 0 has none."""
 SHARED_COST = 0.25
-"""What it costs an alternative to dance, in a slot, the block of an earlier plan."""
+"""What it costs an alternative to dance, in a slot, the block of an earlier plan; and another seed that of seed 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,10 @@ def planned(
         raise NoBeat
     timing = retiming(places, library, _may_be_danced(library, wishes, len(places), allowed))
     alike = _feasible(form(places, music.sections), timing.fits)
-    worth = np.where(timing.fits, fit - timing.cost, -np.inf) + _taste(wishes.seed, len(library))
+    worth = np.where(timing.fits, fit - timing.cost, -np.inf)
     asked, short = _asked(library, alike, alike.summed(worth), transition)
-    bound, choices = _alternatives(asked, alike, max(1, wishes.alternatives), effort)
+    taste = _taste(wishes.seed, len(library))[short.blocks] if wishes.seed else None
+    bound, choices = _alternatives(asked, alike, max(1, wishes.alternatives), taste, effort)
     told = _Told(contexts(music, places), wishes, scores or {"fit": fit})
     writer = _Writer(library, places, alike, fit, told, timing, asked, short.blocks)
     plans = tuple(writer.plan(choice[alike.figure]) for choice in choices)
@@ -121,18 +121,23 @@ def _feasible(alike: Form, fits: BoolArray) -> Form:
 
 
 def _taste(seed: int, blocks: int) -> FloatArray:
-    return JITTER * np.random.default_rng(seed).random(blocks) if seed else np.zeros(blocks)
+    return JITTER * np.random.default_rng(seed).random(blocks)
 
 
-def _alternatives(asked: Puzzle, alike: Form, many: int, effort: Effort | None) -> tuple[float, list[IntArray]]:
-    """The bound of the first, and so many choices."""
-    first = solve(asked, effort)
-    choices, lasts = [first.choice], np.bincount(alike.figure)
-    for _ in range(1, many):
-        worth = asked.worth.copy()
-        for choice in choices:
+def _alternatives(
+    asked: Puzzle, alike: Form, many: int, taste: FloatArray | None, effort: Effort | None
+) -> tuple[float, list[IntArray]]:
+    """What no dance is worth more than, and so many choices, each unlike those before. With a ``taste`` ``(N,)`` all are
+    unlike the best without it, too, which is then none of them."""
+    first, lasts = solve(asked, effort), np.bincount(alike.figure)
+    known, choices = [first.choice], [] if taste is not None else [first.choice]
+    liked = asked.worth if taste is None else asked.worth + lasts[:, None] * taste
+    while len(choices) < many:
+        worth = liked.copy()
+        for choice in known:
             worth[np.arange(len(alike)), choice] -= SHARED_COST * lasts
         choices.append(solve(replace(asked, worth=worth), effort).choice)
+        known.append(choices[-1])
     return first.bound, choices
 
 

@@ -68,7 +68,7 @@ def annotated(file: Path, clips: Path) -> list[Annotated]:
 
 def _entries(file: Path) -> Sequence[Any]:
     try:
-        told = json.loads(file.read_text())
+        told = json.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError as error:
         raise NotFound(f"There is no file {file}.") from error
     except (ValueError, UnicodeDecodeError) as error:
@@ -87,6 +87,8 @@ def _read(entry: Any, number: int, clips: Path) -> Annotated:
         options = read_options(Kind.LIBRARY, _said(entry))
     except BadOption as error:
         return _refused(clip_id, path, error.code, error.message)
+    if path and not (clips / path).resolve().is_relative_to(clips.resolve()):
+        return _refused(clip_id, path, "NOT_FOUND", f"{path} lies outside the folder of clips.")
     if not path or not (clips / path).is_file():
         return _refused(clip_id, path, "NOT_FOUND", f"There is no file {path or 'named'} in the folder of clips.")
     return Annotated(clip_id, path, options)

@@ -22,6 +22,9 @@ WISHES = frozenset({
 """Arguments that become options of a job."""
 
 
+STOPPED = "Stopped. Nothing was changed but what was finished before; the same command goes on, or begins anew."
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: it could not be done, and a sentence said why; 2: the command is wrong."""
     chosen = _parser().parse_args(arguments)
@@ -35,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(f"FILES: {_refused(error)}")
     except KeyboardInterrupt:
-        return _complain("Stopped.")
+        return _complain(STOPPED)
+    except SystemExit as left:  # by a signal
+        _complain(STOPPED)
+        raise left from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -233,8 +239,8 @@ def _segment(chosen: argparse.Namespace) -> int:
 
     options = _options(chosen)
     clip = oneshot.clip_at(chosen.video)
-    with ended_by_signals(), show.progress() as watch:
-        job = oneshot.run(clip, chosen.out, options, os.environ, watch)
+    with ended_by_signals() as stop, show.progress() as watch:
+        job = oneshot.run(clip, chosen.out, options, os.environ, watch, stop=stop)
     return show.outcome(job, chosen.out)
 
 
@@ -244,8 +250,10 @@ def _compare(chosen: argparse.Namespace) -> int:
 
     options = _options(chosen, Kind.COMPARE)
     student, teacher = oneshot.clip_at(chosen.student), oneshot.clip_at(chosen.model)
-    with ended_by_signals(), show.progress() as watch:
-        job = oneshot.run(student, chosen.out, options, os.environ, watch, kind=Kind.COMPARE, teacher=teacher)
+    with ended_by_signals() as stop, show.progress() as watch:
+        job = oneshot.run(
+            student, chosen.out, options, os.environ, watch, kind=Kind.COMPARE, teacher=teacher, stop=stop
+        )
     return show.outcome(job, chosen.out)
 
 
@@ -257,8 +265,10 @@ def _choreograph(chosen: argparse.Namespace) -> int:
     song = oneshot.clip_at(chosen.song)
     if not chosen.library.is_dir():
         raise NotFound(f"There is no library {chosen.library}: `dancebits library build` makes one.")
-    with ended_by_signals(), show.progress("Opening the song") as watch:
-        job = oneshot.run(song, chosen.out, options, os.environ, watch, kind=Kind.CHOREOGRAPH, library=chosen.library)
+    with ended_by_signals() as stop, show.progress("Opening the song") as watch:
+        job = oneshot.run(
+            song, chosen.out, options, os.environ, watch, kind=Kind.CHOREOGRAPH, library=chosen.library, stop=stop
+        )
     return show.outcome(job, chosen.out)
 
 

@@ -19,9 +19,10 @@ from gpu_job.notice import Notice
 from infra.local import oneshot, show
 from infra.local.annotations import Annotated, annotated
 from infra.local.outcome import ADDED, KEPT, REFUSED, Outcome
-from shared.errors import BadMessage, NotFound
+from shared.errors import BadMessage, NotFound, PermanentError
 from shared.job import Job, Kind, State
 from shared.library import Annotation, Move, MoveLibrary
+from shared.media import probe
 from shared.memory import memory_ports
 
 REPORT = "report.json"
@@ -56,6 +57,7 @@ class Builder:
             self._files.setdefault(move.id, []).append((path, move))
         self._seen: dict[str, str] = {}
         """Clips by the digest of their content."""
+        self._found = _found_before(out)
 
     def taken(self, entry: Annotated) -> Outcome:
         """The clip, if it can be used, in the library; if not, nothing of what it was before."""
@@ -68,13 +70,23 @@ class Builder:
             return self._refused(entry, [*entry.findings, notice])
         if (move := self._unchanged(entry, digest)) and not self._anew:
             self._remove_others(entry.clip_id, move)
-            return Outcome(entry.clip_id, entry.path, KEPT, len(move.blocks), move.tempo_bpm, entry.findings)
+            findings = tuple(dict.fromkeys([*entry.findings, *self._found.get(entry.clip_id, ())]))
+            return Outcome(entry.clip_id, entry.path, KEPT, len(move.blocks), move.tempo_bpm, findings)
         return self._analysed(entry, digest)
 
     def _unchanged(self, entry: Annotated, digest: str) -> Move | None:
         moves = newest(move for _, move in self._files.get(entry.clip_id, ()))
         said = Annotation.read(entry.options)
-        return next((move for move in moves if move.sha256 == digest and move.annotation == said), None)
+        same = (move for move in moves if move.sha256 == digest and move.annotation == said)
+        return next((move for move in same if self._is_filmed(move)), None)
+
+    def _is_filmed(self, move: Move) -> bool:
+        """Whether its mezzanine is there, and whole."""
+        path = self._out / move.mezzanine
+        try:
+            return path.is_file() and abs(probe(str(path)).duration_s * move.frame_rate_hz - move.frames) < 2
+        except PermanentError:
+            return False
 
     def _analysed(self, entry: Annotated, digest: str) -> Outcome:
         job = self._work(entry, digest)
@@ -118,6 +130,18 @@ class Builder:
         for path in (self._out / MEZZANINES).glob("*.mp4"):
             if f"{MEZZANINES}{path.name}" not in named:
                 path.unlink()
+
+
+def _found_before(folder: Path) -> Mapping[str, Sequence[Notice]]:
+    """What the last report says of each clip: it is not looked at again, and not forgotten."""
+    try:
+        clips = json.loads((folder / REPORT).read_text())["clips"]
+        return {
+            clip["clip_id"]: [Notice(finding["code"], finding["message"]) for finding in clip["findings"]]
+            for clip in clips
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def moves_in(folder: Path) -> list[tuple[Path, Move]]:

@@ -17,7 +17,7 @@ from functions.intake.handler import handle as intake
 from functions.pose.handler import handle as pose
 from gpu_job.worker import Inference, Worker
 from shared.config import Settings
-from shared.errors import NotFound, PermanentError
+from shared.errors import Interrupted, NotFound, PermanentError
 from shared.events import Message, Topic, UploadFinalized
 from shared.job import FOLDER_OF, Job, Kind, Source, State, Step, results_name
 from shared.memory import MemoryPorts, memory_ports
@@ -95,19 +95,20 @@ def run(
     kind: Kind = Kind.SEGMENT,
     teacher: Clip | None = None,
     library: Path | None = None,
+    stop: threading.Event | None = None,
 ) -> Job:
     """Take one clip or song through the chain; the settled job. Its results are files in ``out``, in place of those
     of an earlier run; a job that fails leaves these alone.
 
     ``watch`` is called with every state of the job, from another thread. A comparison is with the ``teacher``, a
-    choreography of the moves in the ``library``, a folder.
+    choreography of the moves in the ``library``, a folder. Once ``stop`` is set, what takes long ends early.
     """
     settings = settings_of(environment)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out, prefix=".working-") as folder:
         folders = {settings.results_bucket: Path(folder)} | ({settings.library_bucket: library} if library else {})
-        job = work(clip, options, memory_ports(settings, folders=folders), watch, kind=kind, teacher=teacher)
+        job = work(clip, options, memory_ports(settings, folders=folders), watch, kind=kind, teacher=teacher, stop=stop)
         if job.state is State.DONE:
             _clear(out)
             _keep(Path(folder) / results_name(job, ""), out)
@@ -129,6 +130,7 @@ def work(
     *,
     kind: Kind = Kind.SEGMENT,
     teacher: Clip | None = None,
+    stop: threading.Event | None = None,
 ) -> Job:
     """Take one clip through the chain; the settled job, whose features and results are in the ports' buckets."""
     if teacher:
@@ -136,7 +138,7 @@ def work(
     upload = UploadFinalized(_mounted(clip, FOLDER_OF[kind], ports), options)
     with _watched(ports, upload.job_id, watch):
         ports.bus.publish(upload)
-        _deliver_all(ports)
+        _deliver_all(ports, stop or threading.Event())
     return ports.jobs.get(upload.job_id)
 
 
@@ -144,20 +146,20 @@ def _mounted(clip: Clip, folder: str, ports: MemoryPorts) -> Source:
     return ports.blobs.mount(ports.settings.uploads_bucket, f"{folder}/{clip.name}", clip.open, clip.size)
 
 
-def _deliver_all(ports: MemoryPorts) -> None:
+def _deliver_all(ports: MemoryPorts, stop: threading.Event) -> None:
     """Hand every message to its function, and run the GPU job when it is asked for."""
     while (message := ports.bus.take()) is not None:
         HANDLERS[message.topic](message, ports)
         if ports.launcher.active():
-            _infer(ports)
+            _infer(ports, stop)
 
 
-def _infer(ports: MemoryPorts) -> None:
+def _infer(ports: MemoryPorts, stop: threading.Event) -> None:
     # torch takes 190 MB: it comes when the trackers have given back theirs.
     from gpu_job.kinds import INFERENCES
 
     at_once = {kind: _AtOnce(inference) for kind, inference in INFERENCES.items()}
-    Worker(ports, at_once, threading.Event()).run()
+    Worker(ports, at_once, stop).run()
     ports.launcher.finished += 1
 
 
@@ -218,7 +220,7 @@ def _final(work: Callable[[], Any]) -> Any:
     """Raises whatever went wrong as a PermanentError."""
     try:
         return work()
-    except PermanentError:
+    except (PermanentError, Interrupted):
         raise
     except Exception as error:
         raise PermanentError(f"{type(error).__name__}: {error}") from error

@@ -203,20 +203,23 @@ def wait_until(ready: Callable[[], bool], process: Process, timeout_s: float) ->
 
 
 @contextmanager
-def ended_by_signals() -> Generator[None]:
+def ended_by_signals() -> Generator[threading.Event]:
     """Inside, SIGTERM and SIGHUP unwind the main thread as Ctrl-C does: with SystemExit.
 
-    Only the first signal counts: what unwinds is not interrupted a second time.
+    Only the first signal counts: what unwinds is not interrupted a second time. Other threads, which the main one may
+    have to wait for, learn of it by the event.
     """
+    stopped = threading.Event()
 
     def leave(number: int, _frame: FrameType | None) -> NoReturn:
         for each in _ENDING_SIGNALS:
             signal.signal(each, signal.SIG_IGN)
+        stopped.set()
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, leave) for number in _ENDING_SIGNALS}
     try:
-        yield
+        yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

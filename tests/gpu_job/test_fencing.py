@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -30,9 +31,9 @@ def job(ports: MemoryPorts) -> Job:
     return ports.jobs.update(ready(ports).id, Job.started)
 
 
-def claimed(ports: MemoryPorts, job: Job) -> FencedJobs:
+def claimed(ports: MemoryPorts, job: Job, stop: threading.Event | None = None) -> FencedJobs:
     step = ports.jobs.update_step(job.id, INFER, lambda step: step.claimed(ports.now(), SETTINGS.infer_lease, 9))
-    return FencedJobs(ports, Held(job, step.attempt))
+    return FencedJobs(ports, Held(job, step.attempt), stop or threading.Event())
 
 
 def telling(job: Job) -> Job:
