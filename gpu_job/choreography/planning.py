@@ -21,7 +21,7 @@ from gpu_job.choreography.search import Effort, solve
 from gpu_job.choreography.sentence import why
 from gpu_job.choreography.shortlist import Shortlist, shortlist
 from gpu_job.choreography.slots import slots
-from gpu_job.choreography.transitions import followers, transitions
+from gpu_job.choreography.transitions import transitions
 from gpu_job.notice import Notice
 from shared.errors import NoBeat, NoMoves
 from shared.library import MoveLibrary
@@ -84,7 +84,7 @@ def _asked(
     library: MoveLibrary, alike: Form, worth: FloatArray, transition: FloatArray | None
 ) -> tuple[Puzzle, Shortlist]:
     """The puzzle of the blocks on the shortlist. ``worth`` ``(V, N)``."""
-    short = shortlist(worth, followers(library))
+    short = shortlist(worth, library.goes_on[:-1])
     blocks = short.blocks
     between = transitions(library, blocks) if transition is None else transition[np.ix_(blocks, blocks)]
     material = np.unique(materials(library)[blocks], return_inverse=True)[1]
