@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,13 +14,14 @@ from typing import Any, BinaryIO
 
 from gpu_job.choreography import report
 from gpu_job.choreography.choreographing import choreographed
+from gpu_job.choreography.cuts import Cuts
 from gpu_job.choreography.planning import Planned
 from gpu_job.choreography.render import Rendered, rendered
-from gpu_job.choreography.shelf import mezzanine, stocked
-from gpu_job.choreography.similarity import Cache, Transitions
+from gpu_job.choreography.shelf import Shelf, mezzanine
+from gpu_job.choreography.shortlist import MOST
 from gpu_job.choreography.thumbnail import thumbnail
 from gpu_job.choreography.timeline_picture import timeline_png
-from gpu_job.choreography.transitions import METHOD, transitions
+from gpu_job.choreography.versioned import Cache
 from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
 from gpu_job.recordings import heard
@@ -33,8 +35,6 @@ from shared.wishes import Wishes
 
 MAKING, PAINTING = "Making the video", "Painting the pictures"
 PLANNED, FILMED = 0.2, 0.9  # of the inference
-
-CUTS = Transitions(METHOD, transitions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +55,42 @@ class Answer:
     seconds: float
 
 
+class _Stock:
+    """What is held of the library between jobs."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.blobs, bucket = ports.blobs, ports.settings.library_bucket
+        self._shelf, self._cuts = Shelf(ports.blobs, bucket), Cache(Cuts, ports.blobs, bucket)
+
+    def library(self) -> MoveLibrary:
+        """Raises EmptyLibrary."""
+        return self._shelf.stocked()
+
+    def transition(self, library: MoveLibrary) -> FloatArray | None:
+        """Of a large library only those on the shortlist of a song are looked at: those are found when it is known."""
+        return self._cuts.of(library).costs if len(library) <= MOST else None
+
+
 class ChoreographInference:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: _Stock | None = None
+
     def load(self, job: Job, steps: Mapping[str, Step], ports: Ports) -> Loaded:
         """Raises NoBeat, EmptyLibrary."""
         found = heard(steps[AUDIO], ports)
         if not len(found.music.beats):
             raise NoBeat
-        library = stocked(ports)
-        alike = Cache(ports.blobs, ports.settings.library_bucket, transitions=CUTS).of(library)
-        wishes = Wishes.read(job.options)
-        return Loaded(found.music, library, alike.transitions, wishes, found.sha256, found.seconds)
+        stock = self._stock(ports)
+        library, wishes = stock.library(), Wishes.read(job.options)
+        return Loaded(found.music, library, stock.transition(library), wishes, found.sha256, found.seconds)
+
+    def _stock(self, ports: Ports) -> _Stock:
+        """That of the last ports: a worker has but one, and jobs are loaded side by side."""
+        with self._lock:
+            if self._last is None or self._last.blobs is not ports.blobs:
+                self._last = _Stock(ports)
+            return self._last
 
     def infer(self, loaded: Sequence[Loaded]) -> Sequence[Answer]:
         """Each has a song of its own, and often a library: nothing is shared but the process."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import BinaryIO
 
+from gpu_job.choreography.versioned import Last
 from shared.errors import BadMessage, EmptyLibrary, NotFound
 from shared.library import Move, MoveLibrary
-from shared.ports import Ports
+from shared.ports import BlobStore, Ports
 
 log = logging.getLogger(__name__)
 
@@ -18,25 +19,33 @@ READERS = 16
 """At once: a bucket answers each in 30 ms, and there are hundreds."""
 
 
-def stocked(ports: Ports) -> MoveLibrary:
-    """All moves; of several of one id the one that was added last. Raises EmptyLibrary."""
-    bucket = ports.settings.library_bucket
-    names = [name for name in ports.blobs.names(bucket, MOVES) if name.endswith(".npz")]
-    with ThreadPoolExecutor(READERS, "shelf") as pool:
-        moves = [move for move in pool.map(partial(_move, ports), names) if move]
-    newest = {move.id: move for move in sorted(moves, key=lambda move: (move.added_at, move.mezzanine))}
-    if not newest:
-        raise EmptyLibrary
-    return MoveLibrary.of(newest.values())
+class Shelf:
+    """The library of a bucket, read once for each set of its objects: one of a name never changes."""
 
+    def __init__(self, blobs: BlobStore, bucket: str) -> None:
+        self._blobs, self._bucket = blobs, bucket
+        self._read: Last[tuple[str, ...], MoveLibrary] = Last()
 
-def _move(ports: Ports, name: str) -> Move | None:
-    """None for one that was deleted meanwhile, or that another release wrote: the others still make a dance."""
-    try:
-        return Move.from_bytes(ports.blobs.read(ports.settings.library_bucket, name))
-    except (NotFound, BadMessage) as error:
-        log.warning("a move of the library is left out: %s: %s", name, error)
-        return None
+    def stocked(self) -> MoveLibrary:
+        """All moves; of several of one id the one that was added last. Raises EmptyLibrary."""
+        names = tuple(name for name in self._blobs.names(self._bucket, MOVES) if name.endswith(".npz"))
+        return self._read.of(names, lambda: self._library(names))
+
+    def _library(self, names: Sequence[str]) -> MoveLibrary:
+        with ThreadPoolExecutor(READERS, "shelf") as pool:
+            moves = [move for move in pool.map(self._move, names) if move]
+        newest = {move.id: move for move in sorted(moves, key=lambda move: (move.added_at, move.mezzanine))}
+        if not newest:
+            raise EmptyLibrary
+        return MoveLibrary.of(newest.values())
+
+    def _move(self, name: str) -> Move | None:
+        """None for one that was deleted meanwhile, or that another release wrote: the others still make a dance."""
+        try:
+            return Move.from_bytes(self._blobs.read(self._bucket, name))
+        except (NotFound, BadMessage) as error:
+            log.warning("a move of the library is left out: %s: %s", name, error)
+            return None
 
 
 def mezzanine(move: Move, ports: Ports) -> BinaryIO:

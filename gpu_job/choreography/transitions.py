@@ -93,7 +93,8 @@ def _costs(edges: Edges, by: _By[M]) -> FloatArray:
     for rows in (slice(row, row + by.rows) for row in range(0, many, by.rows)):
         for name in WEIGHTS:
             part = _Feature(ends[name].seen[rows], ends[name].squares[rows])
-            costs[rows] += by.back(_beyond_neutral(name, part, starts[name], by.product))
+            share = WEIGHTS[name] / part.seen.shape[1]
+            costs[rows] += share * by.back(_beyond_neutral(name, part, starts[name], by.product))
     return costs.clip(0, 1, out=costs).round(_DIGITS, out=costs)
 
 
@@ -119,7 +120,7 @@ def _feature(values: FloatArray, edge: int, by: _By[M]) -> _Feature[M]:
 
 
 def _beyond_neutral(name: str, ends: _Feature[M], starts: _Feature[M], product: Callable[[M, M], M]) -> M:
-    """``(R, N)`` by how much a part makes a cut cost more than :data:`NEUTRAL`, or less: nothing where it is unseen.
+    """``(R, N)`` by how much each dimension of a part makes a cut cost more than :data:`NEUTRAL`, or less, in all.
 
     With D² the sum over the n coordinates that are seen of both, d² / (d² + scale²) is D² / (D² + n scale²); n / 2 for
     points of two coordinates.
@@ -130,7 +131,6 @@ def _beyond_neutral(name: str, ends: _Feature[M], starts: _Feature[M], product: 
     unit += cost
     cost /= unit
     cost -= NEUTRAL
-    both *= WEIGHTS[name] / ends.seen.shape[1]
     cost *= both
     return cost
 
