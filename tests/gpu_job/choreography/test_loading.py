@@ -87,7 +87,8 @@ def test_jobs_that_are_loaded_side_by_side_share_them(ports: MemoryPorts, blobs:
     stock(ports, *a_library(4).moves)
     inference, job, steps = ChoreographInference(), a_job(ports), heard(ports, a_song())
     with ThreadPoolExecutor(6) as pool:
-        found = [*pool.map(lambda _: inference.load(job, steps, ports), range(6))]
+        futures = [pool.submit(inference.load, job, steps, ports) for _ in range(6)]
+    found = [future.result() for future in futures]
     assert len({id(one.library) for one in found}) == len({id(one.transition) for one in found}) == 1
     assert blobs.moves_read() == 4
 

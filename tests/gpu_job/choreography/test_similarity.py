@@ -46,7 +46,7 @@ def test_sound_and_pose_are_cosines_and_both_are_what_fusion_says() -> None:
     assert found.matrices[Kind.AUDIO][4:, 4:] == pytest.approx(audio @ audio.T, abs=1e-3)
     pose = library.pose_embedding[4] @ library.pose_embedding[5]
     assert found.similarity(4, np.array([5]), Kind.POSE) == pytest.approx(pose, abs=1e-3)
-    for block in everyone:
+    for block in everyone.tolist():
         assert found.similarity(block, everyone) == pytest.approx(
             Fusion.of(library).similarity(block, everyone), abs=1e-3
         )
