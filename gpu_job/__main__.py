@@ -7,8 +7,8 @@ import threading
 import time
 from types import FrameType
 
+from gpu_job.devices import device
 from gpu_job.kinds import INFERENCES
-from gpu_job.segmentation.similarity import device
 from gpu_job.worker import Worker
 from shared.gcp import connected
 from shared.measures import note_execution

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from shared.features import ANKLES, HIPS, KNEES, NOSE, SHOULDERS, pack, unpacked
 from shared.music import COUNTS_PER_EIGHT, EMBEDDING
@@ -200,6 +201,7 @@ class MoveLibrary:
     ``version``         16 hexadecimal digits: another content is another version
     ``owner``           ``(N,)`` the block's move
     ``number``          ``(N,)`` which of that move's blocks it is
+    ``goes_on``         ``(N,)`` whether the next block begins, in the same clip, where it ends
     ``difficulty``      ``(N,)`` 0 … 2
     ``tempo_bpm``       ``(N,)``
     ``qualities``       ``(N, 5)``
@@ -212,6 +214,7 @@ class MoveLibrary:
     version: str
     owner: IntArray
     number: IntArray
+    goes_on: npt.NDArray[np.bool_]
     difficulty: IntArray
     tempo_bpm: FloatArray
     qualities: FloatArray
@@ -238,6 +241,7 @@ class MoveLibrary:
         return cls(
             ordered, _version(ordered), owner,
             np.concatenate([np.zeros(0, np.int64), *(np.arange(many) for many in each)]),
+            np.concatenate([np.zeros(0, np.bool_), *(_goes_on(move) for move in ordered)]),
             repeated([move.annotation.difficulty.rank for move in ordered]).astype(np.int64),
             repeated([move.tempo_bpm for move in ordered]),
             _rows([move.qualities for move in ordered], (len(QUALITIES),)),
@@ -260,10 +264,12 @@ class MoveLibrary:
 
     def is_followed_by(self, block: int, other: int) -> bool:
         """Whether ``other`` begins, in the same clip, where ``block`` ends: then there is no cut to see."""
-        move = self.move_of(block)
-        if self.owner[block] != self.owner[other]:
-            return False
-        return int(move.blocks[self.number[other]] - move.blocks[self.number[block]]) == COUNTS_PER_EIGHT
+        return other == block + 1 and bool(self.goes_on[block])
+
+
+def _goes_on(move: Move) -> npt.NDArray[np.bool_]:
+    """``(K,)`` of its blocks; the last never does."""
+    return np.append(np.diff(move.blocks) == COUNTS_PER_EIGHT, [False])[: len(move.blocks)]
 
 
 def _rows(parts: Sequence[FloatArray], shape: tuple[int, ...] | None) -> FloatArray:

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from gpu_job.choreography.fusion import common_sound, without
+from gpu_job.choreography.nearness import bell, hill
 from gpu_job.choreography.plan import Slot
 from gpu_job.choreography.suiting import suits_role, suits_style
 from gpu_job.devices import device
@@ -195,8 +196,8 @@ def factors_of(traits: Traits, context: Context, wishes: Wishes) -> Mapping[str,
         "quality": traits.quality,
     }
     both = {
-        "tempo": _nearness(np.log(context.tempo_bpm), np.log(traits.tempo_bpm), TEMPO_SCALE, _hill),
-        "energy": _nearness(wanted_energy(context, wishes), traits.energy, ENERGY_SCALE, _bell),
+        "tempo": _nearness(np.log(context.tempo_bpm), np.log(traits.tempo_bpm), TEMPO_SCALE, hill),
+        "energy": _nearness(wanted_energy(context, wishes), traits.energy, ENERGY_SCALE, bell),
     }
     found = alone | both
     return {name: np.broadcast_to(found[name].astype(np.float32), shape) for name in FACTORS}
@@ -264,15 +265,6 @@ def _nearness(wanted: FloatArray, found: FloatArray, scale: float, shape: Callab
         near = shape(((rows - columns) / scale).square_()).round_(decimals=_DIGITS)
         out[:, start : start + _CHUNK] = near.cpu().numpy()
     return out
-
-
-def _bell(squared: Tensor) -> Tensor:
-    return squared.mul_(-0.5).exp_()
-
-
-def _hill(squared: Tensor) -> Tensor:
-    """Falls more slowly far off: of two tempi that are both out of reach the nearer is better yet."""
-    return squared.add_(1).reciprocal_()
 
 
 def _measured(library: MoveLibrary, name: str) -> FloatArray:

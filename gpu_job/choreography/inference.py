@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,13 +14,14 @@ from typing import Any, BinaryIO
 
 from gpu_job.choreography import report
 from gpu_job.choreography.choreographing import choreographed
+from gpu_job.choreography.cuts import Cuts
 from gpu_job.choreography.planning import Planned
 from gpu_job.choreography.render import Rendered, rendered
-from gpu_job.choreography.shelf import mezzanine, stocked
-from gpu_job.choreography.similarity import Cache, Transitions
+from gpu_job.choreography.shelf import Shelf, Stock, mezzanine
+from gpu_job.choreography.shortlist import MOST
 from gpu_job.choreography.thumbnail import thumbnail
 from gpu_job.choreography.timeline_picture import timeline_png
-from gpu_job.choreography.transitions import METHOD, transitions
+from gpu_job.choreography.versioned import Cache
 from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
 from gpu_job.recordings import heard
@@ -33,13 +35,16 @@ from shared.wishes import Wishes
 
 MAKING, PAINTING = "Making the video", "Painting the pictures"
 PLANNED, FILMED = 0.2, 0.9  # of the inference
-
-CUTS = Transitions(METHOD, transitions)
+TOLD = 5  # names in a warning
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """A job ready to be planned. ``transition`` ``(N, N)`` the cost of each cut, None where it is not kept."""
+    """A job ready to be planned.
+
+    ``transition`` ``(N, N)`` the cost of each cut, None where it is not kept
+    ``left_out``   what of the library cannot be danced
+    """
 
     music: Music
     library: MoveLibrary
@@ -47,6 +52,14 @@ class Loaded:
     wishes: Wishes
     sha256: str
     seconds: Mapping[str, float]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def notices(self) -> list[Notice]:
+        if not self.left_out:
+            return []
+        what = f"{', '.join(self.left_out[:TOLD])}{' and others' if len(self.left_out) > TOLD else ''}"
+        return [Notice("LIBRARY_INCOMPLETE", f"Parts of the library are missing or damaged and not danced: {what}.")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +68,43 @@ class Answer:
     seconds: float
 
 
+class _Held:
+    """What is held of the library between jobs."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.blobs, bucket = ports.blobs, ports.settings.library_bucket
+        self._shelf, self._cuts = Shelf(ports.blobs, bucket), Cache(Cuts, ports.blobs, bucket)
+
+    def stocked(self) -> Stock:
+        """Raises EmptyLibrary."""
+        return self._shelf.stocked()
+
+    def transition(self, library: MoveLibrary) -> FloatArray | None:
+        """Of a large library only those on the shortlist of a song are looked at: those are found when it is known."""
+        return self._cuts.of(library).costs if len(library) <= MOST else None
+
+
 class ChoreographInference:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: _Held | None = None
+
     def load(self, job: Job, steps: Mapping[str, Step], ports: Ports) -> Loaded:
         """Raises NoBeat, EmptyLibrary."""
         found = heard(steps[AUDIO], ports)
         if not len(found.music.beats):
             raise NoBeat
-        library = stocked(ports)
-        alike = Cache(ports.blobs, ports.settings.library_bucket, transitions=CUTS).of(library)
-        wishes = Wishes.read(job.options)
-        return Loaded(found.music, library, alike.transitions, wishes, found.sha256, found.seconds)
+        held, wishes = self._held(ports), Wishes.read(job.options)
+        stock = held.stocked()
+        cuts = held.transition(stock.library)
+        return Loaded(found.music, stock.library, cuts, wishes, found.sha256, found.seconds, stock.left_out)
+
+    def _held(self, ports: Ports) -> _Held:
+        """That of the last ports: a worker has but one, and jobs are loaded side by side."""
+        with self._lock:
+            if self._last is None or self._last.blobs is not ports.blobs:
+                self._last = _Held(ports)
+            return self._last
 
     def infer(self, loaded: Sequence[Loaded]) -> Sequence[Answer]:
         """Each has a song of its own, and often a library: nothing is shared but the process."""
@@ -78,7 +118,10 @@ class ChoreographInference:
         # The library may have grown since an earlier attempt, or a clip come or gone: then that one's plan or film is
         # another.
         keep = Keeper(job, ports).with_own("plan.json", content, "application/json")
-        seen = {**report.summary(told), "warnings": [asdict(notice) for notice in answer.planned.warnings]}
+        seen = {
+            **report.summary(told),
+            "warnings": [asdict(notice) for notice in (*loaded.notices, *answer.planned.warnings)],
+        }
         _tell(job, ports, MAKING, PLANNED, {**seen, "objects": dict(keep.objects)})
         film, keep = _filmed(job, loaded, answer, keep, ports)
         timings_s = {**loaded.seconds, "infer": answer.seconds, "record": round(time.monotonic() - started_s, 3)}

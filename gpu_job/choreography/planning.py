@@ -22,7 +22,7 @@ from gpu_job.choreography.search import Effort, solve
 from gpu_job.choreography.sentence import why
 from gpu_job.choreography.shortlist import Shortlist, shortlist
 from gpu_job.choreography.slots import slots
-from gpu_job.choreography.transitions import followers, transitions
+from gpu_job.choreography.transitions import transitions
 from gpu_job.choreography.wording import Place
 from gpu_job.notice import Notice
 from shared.errors import NoBeat, NoMoves
@@ -87,7 +87,7 @@ def _asked(
     library: MoveLibrary, alike: Form, worth: FloatArray, transition: FloatArray | None
 ) -> tuple[Puzzle, Shortlist]:
     """The puzzle of the blocks on the shortlist. ``worth`` ``(V, N)``."""
-    short = shortlist(worth, followers(library))
+    short = shortlist(worth, library.goes_on[:-1])
     blocks = short.blocks
     between = transitions(library, blocks) if transition is None else transition[np.ix_(blocks, blocks)]
     material = np.unique(materials(library)[blocks], return_inverse=True)[1]
@@ -127,7 +127,7 @@ def _taste(seed: int, blocks: int) -> FloatArray:
 def _alternatives(
     asked: Puzzle, alike: Form, many: int, taste: FloatArray | None, effort: Effort | None
 ) -> tuple[float, list[IntArray]]:
-    """What no dance is worth more than, and so many choices, each unlike those before. With a ``taste`` ``(N,)`` all are
+    """What no dance is worth more than, and so many choices, each unlike those before. With a ``taste`` ``(N,)`` they are
     unlike the best without it, too, which is then none of them."""
     first, lasts = solve(asked, effort), np.bincount(alike.figure)
     known, choices = [first.choice], [] if taste is not None else [first.choice]

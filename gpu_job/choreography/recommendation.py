@@ -30,6 +30,8 @@ from gpu_job.choreography.fit import (
 )
 from gpu_job.choreography.fusion import Fusion, meant
 from gpu_job.choreography.nearest import FEW, ExactIndex, Index, index_for, top
+from gpu_job.choreography.nearness import bell, hill
+from gpu_job.choreography.similarity import Similarities
 from gpu_job.choreography.suiting import suits_role
 from gpu_job.choreography.wording import LIKENESS, Place, why
 from shared.library import Difficulty, MoveLibrary
@@ -80,16 +82,20 @@ class Recommender:
     """Made once for a library, asked often.
 
     ``index`` over the vectors of ``fusion``; made when the library is large and blocks like one are first asked for
+    ``alike`` likeness as it was found before, by ``fusion``
     """
 
-    def __init__(self, traits: Traits, fusion: Fusion, index: Index | None = None, *, few: int = FEW) -> None:
+    def __init__(
+        self, traits: Traits, fusion: Fusion, index: Index | None = None, *, alike: Similarities | None = None,
+        few: int = FEW,
+    ) -> None:  # fmt: skip
         self._traits, self._fusion, self._index, self._few = traits, fusion, index, few
+        self._alike_to = alike or fusion
         self._columns = _Columns.of(traits)
 
     @classmethod
-    def of(cls, library: MoveLibrary, fusion: Fusion | None = None) -> Recommender:
-        """``fusion`` where it is there already, as in :class:`~.similarity.Similarities`."""
-        return cls(Traits.of(library), fusion or Fusion.of(library))
+    def of(cls, library: MoveLibrary, alike: Similarities | None = None) -> Recommender:
+        return cls(Traits.of(library), Fusion.of(library), alike=alike)
 
     def recommended(
         self,
@@ -172,7 +178,7 @@ class Recommender:
         scores = fit(found, asked.weights)[0]
         if asked.like is None:
             return found, scores
-        alike = np.maximum(0, self._fusion.similarity(asked.like, blocks))
+        alike = np.maximum(0, self._alike_to.similarity(asked.like, blocks))
         return {**found, LIKENESS: alike[None]}, (1 - LIKE_WEIGHT) * scores + LIKE_WEIGHT * alike
 
     def _told(self, block: int, score: float, factors: Mapping[str, float], place: Place) -> Recommendation:
@@ -203,8 +209,8 @@ class _Columns:
         """``(N,)`` what all factors but the sound add; minus infinity where a block is too hard."""
         context, wishes = asked.context, asked.wishes
         share = {name: np.float32(asked.share(name)) for name in WEIGHTS}
-        total = share["tempo"] * _hill(self.log_tempo, float(np.log(context.tempo_bpm[0])), TEMPO_SCALE)
-        total += share["energy"] * _bell(self.energy, float(wanted_energy(context, wishes)[0]), ENERGY_SCALE)
+        total = share["tempo"] * hill(_squares(self.log_tempo, float(np.log(context.tempo_bpm[0])), TEMPO_SCALE))
+        total += share["energy"] * bell(_squares(self.energy, float(wanted_energy(context, wishes)[0]), ENERGY_SCALE))
         total += share["quality"] * self.quality
         total += share["style"] * traits.in_style(wishes.style)
         total += _of_sorts(traits, context, wishes, share)[self.sort]
@@ -224,16 +230,9 @@ def _known(like: int | None) -> tuple[int, ...]:
     return () if like is None else (like,)
 
 
-def _bell(found: FloatArray, wanted: float, scale: float) -> FloatArray:
+def _squares(found: FloatArray, wanted: float, scale: float) -> FloatArray:
+    """Of how far they are apart."""
     apart = found - np.float32(wanted)
+    apart *= np.float32(1 / scale)
     apart *= apart
-    apart *= np.float32(-0.5 / scale**2)
-    return np.exp(apart, out=apart)
-
-
-def _hill(found: FloatArray, wanted: float, scale: float) -> FloatArray:
-    apart = found - np.float32(wanted)
-    apart *= apart
-    apart *= np.float32(1 / scale**2)
-    apart += 1
-    return np.reciprocal(apart, out=apart)
+    return apart

@@ -9,14 +9,19 @@ import numpy as np
 from rich.table import Table
 
 from gpu_job.choreography.fit import Context
-from gpu_job.choreography.fusion import Fusion
 from gpu_job.choreography.recommendation import Recommendation, Recommender
+from gpu_job.choreography.similarity import MOST_BLOCKS, Similarities
+from gpu_job.choreography.versioned import Cache
 from infra.local import show
 from infra.local.library import library_in
 from shared.errors import BadOption, EmptyLibrary
 from shared.library import MoveLibrary
+from shared.memory import MemoryBlobStore
 from shared.music import EMBEDDING, Role
 from shared.wishes import Wishes
+
+LIBRARY = "library"
+"""The bucket that the folder is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,18 @@ def recommend(folder: Path, asked: Asked, wishes: Wishes) -> int:
     like = _block(library, asked.like) if asked.like else None
     silence = np.zeros(EMBEDDING, np.float32)
     place = Context(np.array([asked.tempo_bpm]), np.array([asked.energy]), (asked.role,), silence)
-    found = Recommender.of(library, Fusion.of(library)).recommended(place, wishes, asked.many, like=like)
+    recommender = Recommender.of(library, None if like is None else _alike(library, folder))
+    found = recommender.recommended(place, wishes, asked.many, like=like)
     show.console.print(_table(found, library))
     return 0
+
+
+def _alike(library: MoveLibrary, folder: Path) -> Similarities | None:
+    """As kept in the folder, or left there now; None for a library too large for it."""
+    if len(library) > MOST_BLOCKS:
+        return None
+    blobs = MemoryBlobStore({LIBRARY: folder})
+    return Cache(Similarities, blobs, LIBRARY).of(library)
 
 
 def _block(library: MoveLibrary, name: str) -> int:

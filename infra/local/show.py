@@ -176,8 +176,6 @@ def library(outcomes: Sequence[Outcome], moves: int, blocks: int, others: Sequen
             say(f"{escape(outcome.clip_id)}: [yellow]{finding.code}[/yellow]: {escape(finding.message)}")
     for clip_id in others:
         name = escape(clip_id)
-        say(
-            f"{name}: not in the annotations, but in the library, and danced: delete moves/{name}-*.npz to take it out."
-        )
+        say(f"{name}: not in the annotations but in the library, and danced: delete moves/{name}-*.npz to take it out.")
     counted = ", ".join(f"{many} {state}" for state, many in states.items())
     say(f"{moves} moves, {blocks} blocks of eight counts ({len(outcomes)} clips: {counted})")

@@ -22,8 +22,9 @@ from gpu_job.choreography.fit import ENERGY_SCALE, TEMPO_SCALE, WEIGHTS, Context
 from gpu_job.choreography.fusion import DIMENSION, Fusion, without
 from gpu_job.choreography.nearest import ExactIndex, GraphIndex, Index
 from gpu_job.choreography.recommendation import LIKE_WEIGHT, Recommender
-from gpu_job.choreography.similarity import Cache, Similarities, object_name
+from gpu_job.choreography.similarity import Similarities
 from gpu_job.choreography.suiting import LABELS
+from gpu_job.choreography.versioned import Cache, object_name
 from shared.library import Difficulty, Energy, MoveLibrary, Style
 from shared.memory import MemoryBlobStore
 from shared.music import EMBEDDING, Role
@@ -223,11 +224,15 @@ def searching(many: int, graph: int) -> Iterator[tuple[object, ...]]:
 def likeness() -> Iterator[tuple[object, ...]]:
     library, blobs, bucket = some_moves(134), MemoryBlobStore(), "library"
     yield f"computed, {len(library)} blocks", *cost_of(lambda _: Similarities.of(library)).cells, ""
-    warm = Cache(blobs, bucket)
+    warm = Cache(Similarities, blobs, bucket)
     warm.of(library)
-    size = f"{len(blobs.read(bucket, object_name(library.version))) / 1e6:.2f} MB"
+    size = f"{len(blobs.read(bucket, object_name(Similarities, library.version))) / 1e6:.2f} MB"
     yield "from memory", *cost_of(lambda _: warm.of(library)).cells, ""
-    yield "from the bucket's object (in memory)", *cost_of(lambda _: Cache(blobs, bucket).of(library)).cells, size
+    yield (
+        "from the bucket's object (in memory)",
+        *cost_of(lambda _: Cache(Similarities, blobs, bucket).of(library)).cells,
+        size,
+    )
     yield "to bytes", *cost_of(lambda _: Similarities.of(library).to_bytes(), 5).cells, size
 
 

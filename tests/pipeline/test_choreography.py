@@ -188,6 +188,11 @@ class TestRecommending:
         status, said = run("--difficulty", "beginner", "--like", "slow")
         assert (status, "middle" in said.out) == (0, False)
 
+    def test_likeness_is_kept_in_the_library(self, run, built):
+        first, again = run("--like", "slow"), run("--like", "slow")
+        assert first == again
+        assert len([*built.glob("similarity/*/*.npz")]) == 1
+
     @pytest.mark.parametrize("asked", [("--like", "nobody"), ("--like", "slow:x"), ("--role", "tango")])
     def test_what_there_is_not(self, run, asked):
         status, said = run(*asked)

@@ -98,14 +98,42 @@ def test_a_block_that_goes_on_in_its_clip_costs_nothing_to_follow() -> None:
 def test_a_gap_in_the_clip_is_a_cut() -> None:
     move = next(move for move in a_library(12).moves if len(move.blocks) > 1)
     shifted = replace(move, blocks=np.concatenate([move.blocks[:1], move.blocks[1:] + 1]))
-    assert not module.followers(MoveLibrary.of([shifted]))[0]
+    assert transitions(MoveLibrary.of([shifted]))[0, 1] > 0.001
 
 
-def test_many_ends_are_done_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_some_blocks_only_those_side_by_side_go_on() -> None:
+    library = a_library(12)
+    some = np.array([0, 1, 3, 4, 5, 8])
+    assert transitions(library, some) == pytest.approx(transitions(library)[np.ix_(some, some)], abs=1.01e-4)
+
+
+def test_few_and_many_blocks_cost_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    edges = a_library(40).edges
+    few = edge_costs(edges)
+    monkeypatch.setattr(module, "_FEW", 0)
+    assert edge_costs(edges) == pytest.approx(few, abs=1.01e-4)
+
+
+@pytest.mark.parametrize("clips", [4, 40])
+def test_the_threads_of_the_process_are_left_alone(clips: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(threads: int) -> None:
+        raise AssertionError(f"{threads} threads for all")
+
+    monkeypatch.setattr(torch, "set_num_threads", forbidden)
+    monkeypatch.setattr(module, "_FEW", 40)
+    before = torch.get_num_threads()
+    edge_costs(a_library(clips).edges)
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+def test_ends_are_done_some_at_a_time(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     edges = a_library(12).edges
+    monkeypatch.setattr(module, "_FEW", few)
     whole = edge_costs(edges)
-    monkeypatch.setattr(module, "_CHUNK", 7)
-    assert edge_costs(edges) == pytest.approx(whole, abs=1e-4)
+    for name in ("_BY_NUMPY", "_BY_TORCH"):
+        monkeypatch.setattr(module, name, replace(getattr(module, name), rows=7))
+    assert edge_costs(edges) == pytest.approx(whole, abs=1.01e-4)
 
 
 def test_nothing_of_nothing() -> None:
@@ -115,6 +143,7 @@ def test_nothing_of_nothing() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_gives_the_same_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     edges = a_library(40).edges
+    monkeypatch.setattr(module, "_FEW", 0)
     on_gpu = edge_costs(edges)
     monkeypatch.setattr(module, "device", lambda: torch.device("cpu"))
     assert edge_costs(edges) == pytest.approx(on_gpu, abs=1.01e-4)
