@@ -22,12 +22,12 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """``difficulty`` is a limit that is never exceeded; ``energy`` None follows the song; ``style`` None is any.
+    """``difficulty`` is a limit that is never exceeded; ``energy`` None follows the song; None of the others is any.
 
     ``alternatives`` how many different plans there shall be, the first of which is rendered
     """
 
-    difficulty: Difficulty = Difficulty.ADVANCED
+    difficulty: Difficulty | None = None
     energy: Energy | None = None
     style: Style | None = None
     seed: int = 0
@@ -37,12 +37,18 @@ class Wishes:
     @classmethod
     def read(cls, options: Mapping[str, float | str]) -> Wishes:
         """From a job's options, as intake has accepted them."""
-        energy, style = str(options.get("energy", "auto")), str(options.get("style", ""))
+        difficulty, style = str(options.get("difficulty", "")), str(options.get("style", ""))
+        energy = str(options.get("energy", "auto"))
         return cls(
-            Difficulty(str(options.get("difficulty", Difficulty.ADVANCED))),
+            Difficulty(difficulty) if difficulty else None,
             None if energy == "auto" else Energy(energy),
             Style(style) if style else None,
             int(options.get("seed", 0)),
             int(options.get("alternatives", 1)),
             Quality(str(options.get("quality", Quality.FAST))),
         )
+
+    @property
+    def hardest(self) -> Difficulty:
+        """The level that no move may exceed."""
+        return self.difficulty or Difficulty.ADVANCED

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_job.choreography.footage import Run
+from gpu_job.choreography.wording import name_of
 from gpu_job.drawing import MOVE_COLOURS, Sheet, mixed, text_width
 from shared.media import Picture
 from shared.music import COUNTS_PER_EIGHT, Music
@@ -61,11 +62,6 @@ class Badges:
         corner = laid[margin : margin + height, margin : margin + width]
         corner[:] = corner * (1 - alpha[:height, :width]) + patch[:height, :width]
         return laid
-
-
-def name_of(label: str) -> str:
-    """``cross_body_lead`` → ``cross body lead``"""
-    return label.replace("_", " ")
 
 
 @functools.lru_cache(maxsize=64)

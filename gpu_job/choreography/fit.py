@@ -6,7 +6,7 @@ Seven factors, each 0 … 1, and their weighted mean:
                 what the sound of the whole library has in common is taken from both, or else all sounds alike
     tempo       1 / (1 + (ln(song / clip) / 0.06)²): 1 at the clip's own tempo, 0.28 at a tenth more or less
     energy      exp(-((wanted - block) / 0.2)² / 2), both on a scale of 0 … 1
-    difficulty  1 at the wished level, 0.6 one below, 0.2 two below, 0 above it
+    difficulty  1 at the wished level, 0.6 one below, 0.2 two below, 0 above it; 1 where none is wished
     style       1 where the annotation names the wished style, else what its category says; 1 where none is wished
     role        what its category says of the section's role
     quality     mean of smoothness and of the share in which both dancers were seen
@@ -30,9 +30,8 @@ from torch import Tensor
 
 from gpu_job.choreography.fusion import common_sound, without
 from gpu_job.choreography.plan import Slot
-from gpu_job.choreography.suiting import AT_HOME, suits_role, suits_style
+from gpu_job.choreography.suiting import suits_role, suits_style
 from gpu_job.devices import device
-from gpu_job.notice import Notice
 from shared.library import QUALITIES, Difficulty, Energy, Move, MoveLibrary, Style
 from shared.music import EMBEDDING, Music, Role
 from shared.timeline import FloatArray, IntArray
@@ -137,7 +136,7 @@ class Traits:
         smoothness, detection = _measured(library, "smoothness"), _measured(library, "detection")
         labels = tuple(sorted({move.annotation.label for move in library.moves}))
         label = np.array([labels.index(move.annotation.label) for move in library.moves], dtype=np.uint8)
-        styles = np.array([[_suits(move, style) for move in library.moves] for style in Style], dtype=np.float32)
+        styles = np.array([[suits(move, style) for move in library.moves] for style in Style], dtype=np.float32)
         common = common_sound(library.audio_embedding)
         return cls(
             without(common, library.audio_embedding), common, library.tempo_bpm, block_energy(library),
@@ -212,19 +211,13 @@ def fit(factors: Mapping[str, FloatArray], weights: Mapping[str, float] = WEIGHT
 
 def allowed(library: MoveLibrary, wishes: Wishes) -> BoolArray:
     """``(N,)`` whether a block may be danced at all: it is no harder than wished."""
-    return library.difficulty <= wishes.difficulty.rank
+    return library.difficulty <= wishes.hardest.rank
 
 
-def unmet(library: MoveLibrary, wishes: Wishes) -> list[Notice]:
-    """Which wishes no block of the library meets. Where none is allowed at all, there is but that to say."""
-    if not allowed(library, wishes).any():
-        return [Notice("DIFFICULTY_UNMET", f"The library has no move that is as easy as {wishes.difficulty}.")]
-    moves = [library.moves[i] for i in np.unique(library.owner[allowed(library, wishes)])]
-    return [
-        notice
-        for notice in (_difficulty_unmet(moves, wishes), _energy_unmet(moves, wishes), _style_unmet(moves, wishes))
-        if notice is not None
-    ]
+def unwished(wishes: Wishes) -> frozenset[str]:
+    """Of :data:`FACTORS`, those that say nothing of any block, as nothing of the kind is wished."""
+    wished = {"difficulty": wishes.difficulty, "style": wishes.style}
+    return frozenset(name for name, wish in wished.items() if wish is None)
 
 
 def wanted_energy(context: Context, wishes: Wishes) -> FloatArray:
@@ -240,8 +233,10 @@ def audio_likeness(clips: FloatArray, song: FloatArray) -> FloatArray:
     return ((1 + cosines) / 2).clamp(0, 1).numpy()
 
 
-def near_from_below(ranks: IntArray, wished: Difficulty) -> FloatArray:
-    """``(N,)`` 1 … 0.2 at the wished level and below, 0 above."""
+def near_from_below(ranks: IntArray, wished: Difficulty | None) -> FloatArray:
+    """``(N,)`` 1 … 0.2 at the wished level and below, 0 above; all are as near where none is wished."""
+    if wished is None:
+        return np.ones(len(ranks))
     below = wished.rank - ranks
     return np.where(below < 0, 0.0, np.array(_BELOW_WISHED)[np.maximum(below, 0)])
 
@@ -270,27 +265,6 @@ def _measured(library: MoveLibrary, name: str) -> FloatArray:
     return library.qualities[:, QUALITIES.index(name)]
 
 
-def _suits(move: Move, style: Style) -> float:
+def suits(move: Move, style: Style) -> float:
+    """0 … 1: what its annotation names it suits wholly."""
     return 1.0 if style in move.annotation.styles else suits_style(move.annotation.label, style)
-
-
-def _difficulty_unmet(moves: Sequence[Move], wishes: Wishes) -> Notice | None:
-    if any(move.annotation.difficulty == wishes.difficulty for move in moves):
-        return None
-    return Notice("DIFFICULTY_UNMET", f"The library has no {wishes.difficulty} moves: easier ones are danced.")
-
-
-def _energy_unmet(moves: Sequence[Move], wishes: Wishes) -> Notice | None:
-    if wishes.energy is None or any(move.annotation.energy == wishes.energy for move in moves):
-        return None
-    return Notice(
-        "ENERGY_UNMET",
-        f"No move that you may dance is of {wishes.energy} energy: those that come nearest are danced.",
-    )
-
-
-def _style_unmet(moves: Sequence[Move], wishes: Wishes) -> Notice | None:
-    style = wishes.style
-    if style is None or any(_suits(move, style) >= AT_HOME for move in moves):
-        return None
-    return Notice("STYLE_UNMET", f"No move that you may dance is {style}: those that come nearest are danced.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from gpu_job.choreography.fit import Context, contexts
 from gpu_job.choreography.plan import Placed, Plan, Slot
 from gpu_job.choreography.puzzle import WINDOW, Puzzle, again_cost, puzzle
 from gpu_job.choreography.repeats import Form, form
@@ -22,6 +23,7 @@ from gpu_job.choreography.sentence import why
 from gpu_job.choreography.shortlist import Shortlist, shortlist
 from gpu_job.choreography.slots import slots
 from gpu_job.choreography.transitions import followers, transitions
+from gpu_job.choreography.wording import Place
 from gpu_job.notice import Notice
 from shared.errors import NoBeat, NoMoves
 from shared.library import MoveLibrary
@@ -74,7 +76,8 @@ def planned(
     worth = np.where(timing.fits, fit - timing.cost, -np.inf) + _taste(wishes.seed, len(library))
     asked, short = _asked(library, alike, alike.summed(worth), transition)
     bound, choices = _alternatives(asked, alike, max(1, wishes.alternatives), effort)
-    writer = _Writer(music, library, places, alike, fit, scores or {"fit": fit}, timing, asked, short.blocks)
+    told = _Told(contexts(music, places), wishes, scores or {"fit": fit})
+    writer = _Writer(library, places, alike, fit, told, timing, asked, short.blocks)
     plans = tuple(writer.plan(choice[alike.figure]) for choice in choices)
     warnings = (*_tempo_unmet(music, library, timing, plans[0]), *_too_often(asked, alike, choices[0]))
     return Planned(plans, warnings, places, max(bound, short.rest, plans[0].value), _differences(plans))
@@ -102,7 +105,7 @@ def _may_be_danced(library: MoveLibrary, wishes: Wishes, many: int, allowed: Boo
     """``(S, N)``. Raises NoMoves where none may be in a slot."""
     if not len(library):
         raise NoMoves("There is no move in the library yet. Please add some.")
-    easy = library.difficulty <= wishes.difficulty.rank
+    easy = library.difficulty <= wishes.hardest.rank
     may = np.broadcast_to(easy if allowed is None else easy & allowed, (many, len(library)))
     if not may.any(axis=1).all():
         raise NoMoves
@@ -142,15 +145,33 @@ def _differences(plans: Sequence[Plan]) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """What is told of blocks in slots. ``scores`` by name, each ``(S, N)``."""
+
+    context: Context
+    wishes: Wishes
+    scores: Mapping[str, FloatArray]
+
+    def place(self, s: int) -> Place:
+        return Place.of(self.context, self.wishes, s)
+
+    def of(self, s: int, block: int) -> Mapping[str, float]:
+        return {name: float(matrix[s, block]) for name, matrix in self.scores.items()}
+
+    def telling(self, s: int, block: int) -> Mapping[str, float]:
+        """Those in which blocks differ."""
+        return {name: score for name, score in self.of(s, block).items() if np.ptp(self.scores[name][s]) > 0}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Writer:
     """Puts blocks into slots, and down what speaks for and against each."""
 
-    music: Music
     library: MoveLibrary
     places: tuple[Slot, ...]
     alike: Form
     fit: FloatArray
-    scores: Mapping[str, FloatArray]
+    told: _Told
     timing: Retiming
     asked: Puzzle
     blocks: IntArray
@@ -163,16 +184,15 @@ class _Writer:
 
     def _placed(self, chosen: IntArray, s: int) -> Placed:
         block, before = int(self.blocks[chosen[s]]), int(self.blocks[chosen[s - 1]]) if s else None
-        scores = {name: float(matrix[s, block]) for name, matrix in self.scores.items()}
         costs = {
             "transition": float(self.asked.transition[chosen[s - 1], chosen[s]]) if s else 0.0,
             "retime": float(self.timing.cost[s, block]),
             "repetition": self._repetition(chosen, s),
         }
-        role = self.music.sections[self.places[s].section].role if self.music.sections else None
-        telling = {name: score for name, score in scores.items() if np.ptp(self.scores[name][s]) > 0}
-        sentence = why(self.library, before, block, role, telling, costs, repeats=bool(self.alike.is_repeated[s]))
-        return Placed(self.places[s], block, float(self.timing.ratio[s, block]), scores, costs, sentence)
+        place, telling = self.told.place(s), self.told.telling(s, block)
+        sentence = why(self.library, before, block, place, telling, costs, repeats=bool(self.alike.is_repeated[s]))
+        ratio = float(self.timing.ratio[s, block])
+        return Placed(self.places[s], block, ratio, self.told.of(s, block), costs, sentence)
 
     def _repetition(self, chosen: IntArray, s: int) -> float:
         """For every earlier slot of the same material that this one does not repeat."""

@@ -131,7 +131,7 @@ class Recommender:
         return self._promising(most, asked)
 
     def _allowed(self, blocks: IntArray, asked: _Asked) -> IntArray:
-        easy = blocks[self._traits.difficulty[blocks] <= asked.wishes.difficulty.rank]
+        easy = blocks[self._traits.difficulty[blocks] <= asked.wishes.hardest.rank]
         return easy[~np.isin(easy, asked.barred)]
 
     def _alike(self, index: Index, like: int, asked: _Asked) -> IntArray:
@@ -216,7 +216,7 @@ def _of_sorts(traits: Traits, context: Context, wishes: Wishes, share: Mapping[s
     suits = [suits_role(label, context.roles[0]) for label in traits.labels]
     levels = np.arange(len(Difficulty))
     near = share["difficulty"] * near_from_below(levels, wishes.difficulty)
-    near[levels > wishes.difficulty.rank] = -np.inf
+    near[levels > wishes.hardest.rank] = -np.inf
     return np.add.outer(share["role"] * np.array(suits), near).astype(np.float32).ravel()
 
 

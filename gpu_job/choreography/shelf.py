@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import BinaryIO
@@ -24,10 +25,14 @@ def stocked(ports: Ports) -> MoveLibrary:
     names = [name for name in ports.blobs.names(bucket, MOVES) if name.endswith(".npz")]
     with ThreadPoolExecutor(READERS, "shelf") as pool:
         moves = [move for move in pool.map(partial(_move, ports), names) if move]
-    newest = {move.id: move for move in sorted(moves, key=lambda move: (move.added_at, move.mezzanine))}
-    if not newest:
+    if not moves:
         raise EmptyLibrary
-    return MoveLibrary.of(newest.values())
+    return MoveLibrary.of(newest(moves))
+
+
+def newest(moves: Iterable[Move]) -> list[Move]:
+    """Of several of one id the one that was added last."""
+    return list({move.id: move for move in sorted(moves, key=lambda move: (move.added_at, move.mezzanine))}.values())
 
 
 def _move(ports: Ports, name: str) -> Move | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gpu_job.choreography.count_badge import name_of
 from gpu_job.choreography.plan import Placed, Plan
+from gpu_job.choreography.wording import name_of
 from gpu_job.drawing import (
     FAINT,
     GREY,

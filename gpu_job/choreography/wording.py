@@ -1,11 +1,11 @@
-"""Why a block was chosen, in a sentence made of its factors. Knows what they are called, not how they are found."""
+"""Why a block was chosen, in words made of its factors. Knows what they are called, not how they are found."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gpu_job.choreography.fit import WEIGHTS, Context, wanted_energy
+from gpu_job.choreography.fit import WEIGHTS, Context, unwished, wanted_energy
 from shared.library import Style
 from shared.music import Role
 from shared.wishes import Wishes
@@ -14,45 +14,69 @@ LIKENESS = "likeness"
 
 _FOR = 0.7  # a factor from here on speaks for a block
 _AGAINST = 0.35  # and up to here against it
-_MOST_REASONS = 3
+_MOST_REASONS = 2
 _WEIGHTS = {LIKENESS: 1.0, **WEIGHTS}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a song, and for whom. ``energy`` is what is wanted there, 0 … 1."""
+    """Where in a song, and for whom.
+
+    ``energy``   that is wanted there, 0 … 1
+    ``unwished`` names of factors that say nothing, as nothing of the kind is wished
+    """
 
     role: Role
     tempo_bpm: float
     energy: float
     style: Style | None
+    unwished: frozenset[str]
 
     @classmethod
     def of(cls, context: Context, wishes: Wishes, place: int = 0) -> Place:
-        energy = float(wanted_energy(context, wishes)[place])
-        return cls(context.roles[place], float(context.tempo_bpm[place]), energy, wishes.style)
+        tempo_bpm, energy = float(context.tempo_bpm[place]), float(wanted_energy(context, wishes)[place])
+        return cls(context.roles[place], tempo_bpm, energy, wishes.style, unwished(wishes))
 
 
 def why(factors: Mapping[str, float], label: str, tempo_bpm: float, place: Place) -> str:
-    """What speaks for a block, the weightiest first, and what most against it. Label and tempo are its own."""
-    told = {name: factors[name] for name in _WEIGHTS if name in factors and (name != "style" or place.style)}
+    """What speaks for a block and what against it. Label and tempo are its own."""
+    return sentence(label, reasons(factors, tempo_bpm, place))
+
+
+def sentence(label: str, said: Iterable[str]) -> str:
+    """``Cross body lead: this; that.``"""
+    return f"{name_of(label).capitalize()}: {'; '.join(said)}."
+
+
+def name_of(label: str) -> str:
+    """``cross_body_lead`` → ``cross body lead``"""
+    return label.replace("_", " ")
+
+
+def reasons(factors: Mapping[str, float], tempo_bpm: float, place: Place) -> list[str]:
+    """What speaks for a block, the weightiest first, and what most against it; nothing where nothing is known.
+
+    Factors that are not wished, or have no words here, are not told.
+    """
+    told = {name: factors[name] for name in _WEIGHTS if name in factors and name not in place.unwished}
     weighty = sorted(told, key=lambda name: -_WEIGHTS[name] * told[name])
-    reasons = [_for(name, tempo_bpm, place) for name in weighty if told[name] >= _FOR][:_MOST_REASONS]
+    good = _listed([_for(name, tempo_bpm, place) for name in weighty if told[name] >= _FOR][:_MOST_REASONS])
     doubts = sorted((name for name in told if told[name] <= _AGAINST), key=lambda n: -_WEIGHTS[n] * (1 - told[n]))
-    but = f", but {_against(doubts[0], tempo_bpm, place)}" if doubts else ""
-    return f"{_named(label)}: {_listed(reasons) or 'nothing better is there'}{but}."
+    but = _against(doubts[0], tempo_bpm, place) if doubts else ""
+    said = ", but ".join(part for part in (good, but) if part)
+    return [said or "suits in part"] if told else []
 
 
 def _for(name: str, tempo_bpm: float, place: Place) -> str:
     return {
         LIKENESS: "much like the one asked for",
         "audio": "danced to music that sounds like this",
-        "tempo": f"danced at {tempo_bpm:.0f} BPM where the song has {place.tempo_bpm:.0f}",
+        "tempo": _as_quick(round(tempo_bpm), round(place.tempo_bpm)),
         "energy": f"as {_lively(place.energy)} as it should be here",
         "difficulty": "as difficult as wished",
-        "style": f"{place.style}, as wished",
+        "style": f"{place.style} as wished",
         "role": f"at home in {_section(place.role)}",
-        "quality": "fluent and well seen",
+        "quality": "easy to watch",
     }[name]
 
 
@@ -69,16 +93,16 @@ def _against(name: str, tempo_bpm: float, place: Place) -> str:
     }[name]
 
 
+def _as_quick(clip_bpm: int, song_bpm: int) -> str:
+    return "danced at this tempo" if clip_bpm == song_bpm else f"danced at {clip_bpm} BPM where the song has {song_bpm}"
+
+
 def _lively(energy: float) -> str:
     return "calm" if energy < 1 / 3 else "moderate" if energy < 2 / 3 else "lively"
 
 
 def _section(role: Role) -> str:
     return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
-
-
-def _named(label: str) -> str:
-    return label.replace("_", " ").capitalize()
 
 
 def _listed(reasons: Sequence[str]) -> str:

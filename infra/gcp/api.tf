@@ -17,7 +17,7 @@ module "api" {
 
   name      = "api"
   image     = lookup(var.images, "api", null)
-  is_public = true
+  is_public = true # the only one: a phone has no Google account to be let in by
 
   buckets = {
     (local.bucket["uploads"])  = local.writes # signs uploads, and deletes what a person deletes
@@ -34,16 +34,6 @@ module "api" {
   environment           = merge(local.settings, local.api_settings)
   notification_channels = local.channels
   depends_on            = [google_pubsub_topic.this, google_storage_bucket.this]
-}
-
-# The only one: a phone has no Google account to be let in by.
-resource "google_cloud_run_v2_service_iam_member" "everybody_calls" {
-  count = length(var.images) == 0 ? 0 : 1
-
-  name     = module.api.name
-  location = var.region
-  role     = "roles/run.invoker"
-  member   = "allUsers"
 }
 
 # It signs URLs by asking IAM for a signature of its own: there is no key that could be stolen.

@@ -3,9 +3,10 @@
 
 locals {
   apis = toset([
-    "artifactregistry", "billingbudgets", "cloudbuild", "cloudresourcemanager", "cloudscheduler", "firebase",
-    "firebaseappcheck", "firebaserules", "firebasestorage", "firestore", "iam", "iamcredentials", "identitytoolkit",
-    "logging", "monitoring", "ondemandscanning", "pubsub", "run", "serviceusage", "storage",
+    "artifactregistry", "billingbudgets", "cloudbuild", "cloudresourcemanager", "cloudscheduler",
+    "containeranalysis", "firebase", "firebaseappcheck", "firebaserules", "firebasestorage", "firestore", "iam",
+    "iamcredentials", "identitytoolkit", "logging", "monitoring", "ondemandscanning", "pubsub", "run", "serviceusage",
+    "storage",
   ])
 }
 

@@ -1,10 +1,22 @@
 locals {
   day_s = 24 * 3600
 
+  # What shared/gcp/signing.py signs, a browser must send, and may send only what is named here: no wildcard counts.
+  upload_headers = [
+    "Content-Range", "Content-Type", "Location", "Range", "X-Goog-Content-Length-Range", "X-Goog-If-Generation-Match",
+    "X-Goog-Resumable",
+  ]
+
+  # The owner, the trace, and the options of every kind (shared/options.py).
+  upload_metadata = [
+    "alternatives", "clip_id", "dancers", "difficulty", "energy", "label", "min_counts", "min_probability", "owner",
+    "quality", "seed", "style", "styles", "teacher", "tempo_bpm", "traceparent",
+  ]
+
   buckets = {
     uploads = {
       days        = var.keep_days
-      cors        = { methods = ["POST", "PUT"], headers = ["Content-Type", "Content-Range", "Location", "Range", "X-Goog-Resumable"] }
+      cors        = { methods = ["POST", "PUT"], headers = concat(local.upload_headers, [for name in local.upload_metadata : "X-Goog-Meta-${name}"]) }
       soft_delete = 0
     }
     features = { days = var.keep_days, cors = null, soft_delete = 0 }

@@ -14,6 +14,13 @@ resource "google_identity_platform_config" "this" {
     }
   }
 
+  # Also through another provider: no account comes into being but by the studio.
+  client {
+    permissions {
+      disabled_user_signup = !var.open_signup
+    }
+  }
+
   depends_on = [google_project_service.on]
 }
 

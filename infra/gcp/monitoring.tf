@@ -32,6 +32,12 @@ locals {
       about    = "An execution worked without its GPU: torch and the driver do not agree. See docs/operations.md, *GPU executions fail*."
       filter   = "resource.type=\"cloud_run_job\" jsonPayload.event=\"execution_ended\" jsonPayload.device=\"cpu\""
     }
+    api-errors = {
+      says     = "the API answers with errors"
+      severity = "ERROR"
+      about    = "A request failed by no fault of who asked. See docs/operations.md, *The API answers with errors*."
+      filter   = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"api\" severity>=ERROR"
+    }
     gpu-backlog-old = {
       says     = "jobs wait for a GPU"
       severity = "WARNING"

@@ -57,9 +57,16 @@ variable "teachers" {
   default     = []
 
   validation {
-    condition     = alltrue([for id in var.teachers : can(regex("^[A-Za-z0-9:_-]{1,128}$", id))])
-    error_message = "A person's id in Identity Platform has up to 128 letters, digits, colons, hyphens and underscores."
+    # As functions/api/tokens.py lets people in.
+    condition     = alltrue([for id in var.teachers : can(regex("^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$", id))])
+    error_message = "A person's id in Identity Platform begins with a letter or digit, and has up to 128 letters, digits and signs of _.:@- in all."
   }
+}
+
+variable "open_signup" {
+  type        = bool
+  description = "Whether strangers may make accounts for themselves. Otherwise the studio makes them: limits are per person, so who makes ten accounts may ask ten times as much, and the studio pays for it."
+  default     = false
 }
 
 variable "limits" {

@@ -107,13 +107,13 @@ def _recommend_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", type=_share, default=0.5, metavar="E", help="0 to 1, its energy (%(default)s)")
     parser.add_argument("--like", default="", metavar="ID", help="much like this move; ID:2 is its second eight")
     parser.add_argument("--many", type=_many, default=10, metavar="N", help="how many (%(default)s)")
-    parser.add_argument("--difficulty", metavar="D", help="beginner, intermediate or advanced (usually)")
+    parser.add_argument("--difficulty", metavar="D", help="beginner, intermediate or advanced at most; usually any")
     parser.add_argument("--style", metavar="S", help="traditional, modern or sensual; usually any")
     parser.set_defaults(run=_recommend, extra="oneshot")
 
 
 def _add_wishes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--difficulty", metavar="D", help="beginner, intermediate or advanced (usually)")
+    parser.add_argument("--difficulty", metavar="D", help="beginner, intermediate or advanced at most; usually any")
     parser.add_argument("--energy", metavar="E", help="low, medium, high, or auto (usually): as the song's")
     parser.add_argument("--style", metavar="S", help="traditional, modern or sensual; usually any")
     parser.add_argument("--seed", metavar="N", help="another whole number is another, equally good choreography")

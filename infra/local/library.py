@@ -14,7 +14,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-from gpu_job.choreography.shelf import MOVES
+from gpu_job.choreography.shelf import MOVES, newest
 from gpu_job.notice import Notice
 from infra.local import oneshot, show
 from infra.local.annotations import Annotated, annotated
@@ -25,6 +25,7 @@ from shared.library import Annotation, Move, MoveLibrary
 from shared.memory import memory_ports
 
 REPORT = "report.json"
+MEZZANINES = "mezzanine/"
 
 
 def build(clips: Path, annotations: Path, out: Path, environment: Mapping[str, str], *, anew: bool = False) -> int:
@@ -39,6 +40,7 @@ def build(clips: Path, annotations: Path, out: Path, environment: Mapping[str, s
     builder = Builder(clips, out, environment, anew=anew)
     with show.counting("Analysing the clips", len(entries)) as told:
         outcomes = [told(entry.clip_id, lambda entry=entry: builder.taken(entry)) for entry in entries]
+    builder.swept()
     return _report(outcomes, out)
 
 
@@ -46,41 +48,54 @@ class Builder:
     def __init__(self, clips: Path, out: Path, environment: Mapping[str, str], *, anew: bool) -> None:
         self._clips = clips
         self._out = out
+        self._anew = anew
         self._settings = oneshot.settings_of(environment)
-        self._there = {} if anew else {move.id: move for _, move in moves_in(out)}
+        self._files: dict[str, list[tuple[Path, Move]]] = {}
+        """What there is of each clip, by its id."""
+        for path, move in moves_in(out):
+            self._files.setdefault(move.id, []).append((path, move))
         self._seen: dict[str, str] = {}
         """Clips by the digest of their content."""
 
     def taken(self, entry: Annotated) -> Outcome:
-        """The clip, if it can be used, in the library."""
+        """The clip, if it can be used, in the library; if not, nothing of what it was before."""
         if not entry.options:
-            return Outcome(entry.clip_id, entry.path, REFUSED, 0, None, entry.findings)
+            return self._refused(entry, entry.findings)
         with (self._clips / entry.path).open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         if (twin := self._seen.setdefault(digest, entry.clip_id)) != entry.clip_id:
             notice = Notice("DUPLICATE_VIDEO", f"It is the same video as that of {twin}.")
-            return Outcome(entry.clip_id, entry.path, REFUSED, 0, None, (*entry.findings, notice))
-        if (move := self._there.get(entry.clip_id)) and self._is_unchanged(move, entry, digest):
+            return self._refused(entry, [*entry.findings, notice])
+        if (move := self._unchanged(entry, digest)) and not self._anew:
+            self._remove_others(entry.clip_id, move)
             return Outcome(entry.clip_id, entry.path, KEPT, len(move.blocks), move.tempo_bpm, entry.findings)
         return self._analysed(entry, digest)
 
-    @staticmethod
-    def _is_unchanged(move: Move, entry: Annotated, digest: str) -> bool:
-        return move.sha256 == digest and move.annotation == Annotation.read(entry.options)
+    def _unchanged(self, entry: Annotated, digest: str) -> Move | None:
+        moves = newest(move for _, move in self._files.get(entry.clip_id, ()))
+        said = Annotation.read(entry.options)
+        return next((move for move in moves if move.sha256 == digest and move.annotation == said), None)
 
     def _analysed(self, entry: Annotated, digest: str) -> Outcome:
         job = self._work(entry, digest)
         if job.state is not State.DONE:
             assert job.error
-            notice = Notice(job.error.code, job.error.message)
-            return Outcome(entry.clip_id, entry.path, REFUSED, 0, None, (*entry.findings, notice))
-        self._remove_older(entry.clip_id, job.result["objects"]["move"])
+            return self._refused(entry, [*entry.findings, Notice(job.error.code, job.error.message)])
+        path = self._out / job.result["objects"]["move"]
+        move = Move.from_bytes(path.read_bytes())
+        self._files.setdefault(entry.clip_id, []).append((path, move))
+        self._remove_others(entry.clip_id, move)
         warnings = tuple(Notice(warning["code"], warning["message"]) for warning in job.result["warnings"])
-        blocks, tempo_bpm = len(job.result["blocks"]), job.result["tempo_bpm"]
-        return Outcome(entry.clip_id, entry.path, ADDED, blocks, tempo_bpm, (*entry.findings, *warnings))
+        findings = (*entry.findings, *warnings)
+        return Outcome(entry.clip_id, entry.path, ADDED, len(move.blocks), move.tempo_bpm, findings)
+
+    def _refused(self, entry: Annotated, findings: Sequence[Notice]) -> Outcome:
+        """What an earlier build made of it is not what it is any more."""
+        self._remove_others(entry.clip_id, None)
+        return Outcome(entry.clip_id, entry.path, REFUSED, 0, None, tuple(findings))
 
     def _work(self, entry: Annotated, digest: str) -> Job:
-        """The same content, annotated the same, is the same job: it adopts what a stopped build has written of it."""
+        """Under a name of its own for each content and annotation: nothing that is there is mistaken for it."""
         said = json.dumps(entry.options, sort_keys=True)
         key = sha256(f"{digest} {said}".encode()).hexdigest()[:16]
         file = oneshot.local_clip(self._clips / entry.path)
@@ -89,11 +104,19 @@ class Builder:
         options = {name: str(value) for name, value in entry.options.items()}
         return oneshot.work(clip, options, ports, watch=id, kind=Kind.LIBRARY)
 
-    def _remove_older(self, clip_id: str, newest: str) -> None:
-        """What an earlier build made of the clip before it was changed."""
-        for path, move in moves_in(self._out):
-            if move.id == clip_id and path != self._out / newest:
+    def _remove_others(self, clip_id: str, kept: Move | None) -> None:
+        """All that there is of a clip but one move."""
+        for path, move in self._files.get(clip_id, []):
+            if kept is None or move.mezzanine != kept.mezzanine:
+                path.unlink(missing_ok=True)
                 (self._out / move.mezzanine).unlink(missing_ok=True)
+        self._files[clip_id] = [(path, move) for path, move in self._files.get(clip_id, []) if path.exists()]
+
+    def swept(self) -> None:
+        """Without the mezzanines that no move names: a build that was stopped left them."""
+        named = {move.mezzanine for files in self._files.values() for _, move in files}
+        for path in (self._out / MEZZANINES).glob("*.mp4"):
+            if f"{MEZZANINES}{path.name}" not in named:
                 path.unlink()
 
 
@@ -108,11 +131,15 @@ def moves_in(folder: Path) -> list[tuple[Path, Move]]:
     return found
 
 
+def library_in(folder: Path) -> MoveLibrary:
+    """Empty where there is none."""
+    return MoveLibrary.of(newest(move for _, move in moves_in(folder)))
+
+
 def _report(outcomes: Sequence[Outcome], out: Path) -> int:
     named = {outcome.clip_id for outcome in outcomes}
-    moves = [move for _, move in moves_in(out)]
-    others = [move.id for move in moves if move.id not in named]
-    library = MoveLibrary.of(moves)
+    library = library_in(out)
+    others = [move.id for move in library.moves if move.id not in named]
     told: dict[str, Any] = {
         "schema": 1, "version": library.version, "moves": len(library.moves), "blocks": len(library),
         "not_in_the_annotations": others, "clips": [asdict(outcome) for outcome in outcomes],

@@ -12,7 +12,7 @@ from gpu_job.choreography.fit import Context
 from gpu_job.choreography.fusion import Fusion
 from gpu_job.choreography.recommendation import Recommendation, Recommender
 from infra.local import show
-from infra.local.library import moves_in
+from infra.local.library import library_in
 from shared.errors import BadOption, EmptyLibrary
 from shared.library import MoveLibrary
 from shared.music import EMBEDDING, Role
@@ -32,7 +32,7 @@ class Asked:
 
 def recommend(folder: Path, asked: Asked, wishes: Wishes) -> int:
     """Show the best. Raises EmptyLibrary, BadOption for a move that is not there."""
-    library = MoveLibrary.of(move for _, move in moves_in(folder))
+    library = library_in(folder)
     if not len(library):
         raise EmptyLibrary
     like = _block(library, asked.like) if asked.like else None

@@ -32,6 +32,7 @@ from gpu_job.choreography.entry import Entered, Examined, Filed, entries, examin
 from gpu_job.choreography.qualities import measures
 from shared.couple import Couple
 from shared.errors import PermanentError
+from shared.features import PoseFeatures
 from shared.library import QUALITIES, Annotation, Difficulty, Energy
 from shared.media import probe, sound
 from shared.music import Music
@@ -85,6 +86,12 @@ def taken(clip: Given, cache: Path | None) -> Taken:
     source = Filed(clip.video.name, "", "", "", FRAME_RATE_HZ, int(duration_s * FRAME_RATE_HZ))
     seen = examined(clip.annotation, heard, dancers.lead, dancers.follow, source)
     return Taken(seen, entries([seen])[0], time.process_time() - started_s)
+
+
+def dancers_of(clip: Given, cache: Path | None) -> tuple[PoseFeatures, PoseFeatures]:
+    """Lead and follow of a clip, as the estimator saw them."""
+    dancers = _poses(clip.video, probe(clip.video).duration_s, cache).settled()
+    return dancers.lead, dancers.follow
 
 
 def _poses(video: Path, duration_s: float, cache: Path | None) -> Couple:

@@ -135,7 +135,7 @@ def judged_plainly(traits: Traits, context: Context, wishes: Wishes, likeness: F
     score += WEIGHTS["quality"] * traits.quality
     if likeness is not None:
         score = (1 - LIKE_WEIGHT) * score + LIKE_WEIGHT * np.maximum(0, likeness)
-    score[traits.difficulty > wishes.difficulty.rank] = -np.inf
+    score[traits.difficulty > wishes.hardest.rank] = -np.inf
     return _best(score)
 
 

@@ -135,6 +135,7 @@ def test_choreography(choreographed: Mapping[str, Any]) -> None:
     assert set(told) == described_fields()["choreography"]
     assert all(set(block) == described_fields()["choreography.plan"] for block in told["plan"])
     assert set(told["timings_s"]) == {"audio", "infer", "record"}
+    assert [told["wishes"][name] for name in ("difficulty", "energy", "style")] == [None] * 3, "nobody wished any"
 
 
 def test_the_plan_of_a_choreography_is_there_before_its_video(choreographed: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 from infra.local import cli, library, oneshot
+from infra.local.library import library_in
 from infra.local.sample.song import bachata
 from infra.local.sample.video import write_sample
 from shared.job import Kind, State
+from shared.library import Move
 
 TEMPI = {"slow": 118.0, "middle": 126.0, "quick": 134.0}
 
@@ -41,6 +44,10 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "annotations.json").write_text(json.dumps({"clips": said}))
     return folder
+
+
+def said_of(clips: Path) -> list[dict[str, object]]:
+    return json.loads((clips / "annotations.json").read_text())["clips"]
 
 
 @pytest.fixture(scope="module")
@@ -91,19 +98,41 @@ class TestLibrary:
         assert found["nothing"][1] == {"NOT_FOUND"}
         assert (report["moves"], report["blocks"] >= 6) == (3, True)
 
-    def test_what_is_unchanged_is_kept_and_what_was_changed_is_analysed_again(self, clips, built, tmp_path):
-        again = shutil.copytree(built, tmp_path / "library")
-        said = json.loads((clips / "annotations.json").read_text())["clips"][:3]
+    @pytest.fixture
+    def copied(self, built, tmp_path):
+        return Path(shutil.copytree(built, tmp_path / "copied"))
+
+    def test_a_clip_that_is_refused_now_leaves_nothing_of_what_it_was(self, copied, tmp_path):
+        (tmp_path / "quick.mp4").write_text("no video any more")
+        (tmp_path / "annotations.json").write_text(json.dumps([entry("quick")]))
+        (copied / "mezzanine" / "orphan.mp4").write_bytes(b"of a build that was stopped")
+        library.build(tmp_path, tmp_path / "annotations.json", copied, os.environ)
+        report = json.loads((copied / "report.json").read_text())
+        assert (report["moves"], report["not_in_the_annotations"]) == (2, ["middle", "slow"])
+        assert {path.name.partition("-")[0] for path in (copied / "mezzanine").iterdir()} == {"middle", "slow"}
+
+    def test_of_two_moves_of_one_id_that_a_stopped_build_left_the_newer_counts(self, clips, copied, tmp_path):
+        (path,) = (copied / "moves").glob("quick-*.npz")
+        older = replace(Move.from_bytes(path.read_bytes()), added_at="2020", mezzanine="mezzanine/zz.mp4")
+        (copied / "moves" / "quick-zz.npz").write_bytes(older.to_bytes())
+        assert [move.added_at > "2020" for move in library_in(copied).moves] == [True] * 3
+        (tmp_path / "annotations.json").write_text(json.dumps(said_of(clips)[:3]))
+        library.build(clips, tmp_path / "annotations.json", copied, os.environ)
+        assert len(list((copied / "moves").iterdir())) == 3
+
+    def test_what_is_unchanged_is_kept_and_what_was_changed_is_analysed_again(self, clips, copied, tmp_path):
+        built = copied
+        said = said_of(clips)[:3]
         said[2]["move_label"] = "golpes"
         (tmp_path / "annotations.json").write_text(json.dumps(said))
-        before = {path.name for path in (again / "moves").iterdir()}
-        library.build(clips, tmp_path / "annotations.json", again, os.environ)
-        report = json.loads((again / "report.json").read_text())
+        before = {path.name for path in (built / "moves").iterdir()}
+        library.build(clips, tmp_path / "annotations.json", built, os.environ)
+        report = json.loads((built / "report.json").read_text())
         assert [clip["state"] for clip in report["clips"]] == ["kept", "kept", "added"]
-        after = {path.name for path in (again / "moves").iterdir()}
+        after = {path.name for path in (built / "moves").iterdir()}
         assert len(after) == len(before) == 3
         assert len(before - after) == 1
-        assert len(list((again / "mezzanine").iterdir())) == 3
+        assert len(list((built / "mezzanine").iterdir())) == 3
 
 
 class TestChoreography:

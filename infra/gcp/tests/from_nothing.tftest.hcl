@@ -1,6 +1,11 @@
 # From nothing: a project and a region, before there is an image. Then what destroying asks for.
 
-mock_provider "google" {}
+mock_provider "google" {
+  # What is made up must have the form that the provider asks of it where it is used.
+  mock_resource "google_service_account" {
+    defaults = { name = "projects/my-studio/serviceAccounts/made-up@my-studio.iam.gserviceaccount.com" }
+  }
+}
 
 variables {
   project = "my-studio"
@@ -30,6 +35,20 @@ run "a_project_and_a_region_make_everything_but_what_runs" {
   assert {
     condition     = alltrue([for api in values(google_project_service.on) : !api.disable_on_destroy])
     error_message = "Destroying the system would take what something else uses."
+  }
+}
+
+run "a_studio_may_let_anybody_in" {
+  command         = plan
+  expect_failures = [check.somebody_watches_the_bill, check.somebody_is_told]
+
+  variables {
+    open_signup = true
+  }
+
+  assert {
+    condition     = !google_identity_platform_config.this.client[0].permissions[0].disabled_user_signup
+    error_message = "Accounts are the studio's to make although it said otherwise."
   }
 }
 

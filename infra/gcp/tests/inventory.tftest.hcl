@@ -1,6 +1,11 @@
 # What the system consists of, and what each of its accounts may do: asserted of the whole, as it is applied.
 
-mock_provider "google" {}
+mock_provider "google" {
+  # What is made up must have the form that the provider asks of it where it is used.
+  mock_resource "google_service_account" {
+    defaults = { name = "projects/my-studio/serviceAccounts/made-up@my-studio.iam.gserviceaccount.com" }
+  }
+}
 
 variables {
   project         = "my-studio"
@@ -113,17 +118,14 @@ run "only_dispatch_and_sweep_start_the_gpu_job" {
 run "everybody_may_call_the_api_and_nobody_but_pubsub_a_function" {
   assert {
     condition = (
-      google_cloud_run_v2_service_iam_member.everybody_calls[0].name == "api"
-      && google_cloud_run_v2_service_iam_member.everybody_calls[0].role == "roles/run.invoker"
-      && google_cloud_run_v2_service_iam_member.everybody_calls[0].member == "allUsers"
-      && module.api.planned.ingress == "INGRESS_TRAFFIC_ALL"
+      module.api.planned.asks_nobody && module.api.planned.ingress == "INGRESS_TRAFFIC_ALL"
     )
     error_message = "The app cannot call the API, or can call something else."
   }
 
   assert {
     condition = alltrue([for function in [module.intake, module.audio, module.pose, module.dispatch, module.sweep] :
-      function.planned.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY"
+      function.planned.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && !function.planned.asks_nobody
       && function.callers == ["roles/run.invoker to ${function.push_account.member}"]
       && alltrue([for subscription in values(function.subscriptions) : subscription.pushed_by == function.push_account.email])
     ])
@@ -269,7 +271,7 @@ run "no_bucket_is_public_and_what_is_not_the_library_goes" {
 
   assert {
     condition = alltrue([for name in ["uploads", "features", "results"] :
-      anytrue([for rule in google_storage_bucket.this[name].lifecycle_rule : rule.action[0].type == "Delete" && rule.condition[0].age == 30])
+      anytrue([for rule in google_storage_bucket.this[name].lifecycle_rule : one(rule.action).type == "Delete" && one(rule.condition).age == 30])
       && google_storage_bucket.this[name].soft_delete_policy[0].retention_duration_seconds == 0
       && !google_storage_bucket.this[name].versioning[0].enabled
     ])
@@ -281,7 +283,7 @@ run "no_bucket_is_public_and_what_is_not_the_library_goes" {
       google_storage_bucket.this["library"].versioning[0].enabled
       && google_storage_bucket.this["library"].soft_delete_policy[0].retention_duration_seconds == 604800
       && alltrue([for rule in google_storage_bucket.this["library"].lifecycle_rule :
-        rule.action[0].type != "Delete" || rule.condition[0].with_state == "ARCHIVED"
+        one(rule.action).type != "Delete" || one(rule.condition).with_state == "ARCHIVED"
       ])
     )
     error_message = "A move of the library can be lost."
@@ -289,7 +291,7 @@ run "no_bucket_is_public_and_what_is_not_the_library_goes" {
 
   assert {
     condition = alltrue([for bucket in values(google_storage_bucket.this) :
-      anytrue([for rule in bucket.lifecycle_rule : rule.action[0].type == "AbortIncompleteMultipartUpload" && rule.condition[0].age == 1])
+      anytrue([for rule in bucket.lifecycle_rule : one(rule.action).type == "AbortIncompleteMultipartUpload" && one(rule.condition).age == 1])
     ])
     error_message = "What was never uploaded to the end is kept, and billed."
   }
@@ -300,6 +302,13 @@ run "no_bucket_is_public_and_what_is_not_the_library_goes" {
     }
     error_message = "A browser may do more than upload and read results, or less."
   }
+
+  assert {
+    condition = alltrue([for header in ["X-Goog-Resumable", "X-Goog-Content-Length-Range", "X-Goog-Meta-owner", "X-Goog-Meta-clip_id"] :
+      contains(google_storage_bucket.this["uploads"].cors[0].response_header, header)
+    ])
+    error_message = "A browser may not send what is signed."
+  }
 }
 
 run "an_upload_is_told_of" {
@@ -307,7 +316,7 @@ run "an_upload_is_told_of" {
     condition = (
       google_storage_notification.uploads.bucket == "my-studio-uploads"
       && google_storage_notification.uploads.topic == google_pubsub_topic.this["uploads"].id
-      && google_storage_notification.uploads.event_types == tolist(["OBJECT_FINALIZE"])
+      && toset(google_storage_notification.uploads.event_types) == toset(["OBJECT_FINALIZE"])
       && google_storage_notification.uploads.payload_format == "JSON_API_V1"
       && google_pubsub_topic_iam_member.storage_publishes.topic == "uploads"
       && google_pubsub_topic_iam_member.storage_publishes.role == "roles/pubsub.publisher"
@@ -419,7 +428,7 @@ run "somebody_is_told_before_it_is_expensive_and_when_something_fails" {
   }
 
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.logged)) == toset(["dead-letter", "gave-up", "gpu-execution-failed", "gpu-not-found", "gpu-backlog-old"])
+    condition     = toset(keys(google_monitoring_alert_policy.logged)) == toset(["dead-letter", "gave-up", "gpu-execution-failed", "gpu-not-found", "gpu-backlog-old", "api-errors"])
     error_message = "Other alerts are raised than docs/operations.md describes."
   }
 
@@ -456,5 +465,10 @@ run "strangers_are_refused_once_app_check_is_enforced" {
   assert {
     condition     = google_identity_platform_config.this.authorized_domains == tolist(["my-studio.firebaseapp.com", "app.example.com"])
     error_message = "People sign in on other pages than the app's."
+  }
+
+  assert {
+    condition     = google_identity_platform_config.this.client[0].permissions[0].disabled_user_signup
+    error_message = "Strangers make accounts for themselves, each with limits of its own."
   }
 }

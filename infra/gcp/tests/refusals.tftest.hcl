@@ -272,6 +272,15 @@ run "a_teacher_who_is_none_is_refused" {
   }
 }
 
+run "a_teacher_whom_the_api_would_not_let_in_is_refused" {
+  command         = plan
+  expect_failures = [var.teachers]
+
+  variables {
+    teachers = ["_maria"]
+  }
+}
+
 run "no_uploads_are_refused" {
   command         = plan
   expect_failures = [var.limits]

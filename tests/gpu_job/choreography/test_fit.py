@@ -20,7 +20,7 @@ from gpu_job.choreography.fit import (
     factors_of,
     fit,
     midranks,
-    unmet,
+    unwished,
     wanted_energy,
 )
 from gpu_job.choreography.plan import Slot
@@ -224,6 +224,17 @@ def test_difficulty_is_a_limit_and_the_wished_level_comes_before_easier_ones() -
     assert of_one("difficulty", library, Wishes(BEGINNER)).tolist() == pytest.approx([1.0, 0.0, 0.0])
 
 
+def test_who_wishes_no_difficulty_is_suited_by_all() -> None:
+    library = a_shelf()
+    assert of_one("difficulty", library).tolist() == [1.0] * len(library)
+    assert allowed(library, ANY).all()
+
+
+def test_what_is_not_wished_says_nothing() -> None:
+    assert unwished(ANY) == {"difficulty", "style"} <= set(FACTORS)
+    assert unwished(Wishes(ADVANCED, None, Style.MODERN)) == set()
+
+
 @pytest.mark.parametrize("level", Difficulty)
 def test_nothing_harder_than_wished_is_allowed(level: Difficulty) -> None:
     library = a_shelf()
@@ -272,35 +283,3 @@ def test_every_style_and_every_role_has_a_category_that_is_at_home_and_one_that_
 def test_blocks_in_which_little_is_seen_or_that_jerk_are_worse() -> None:
     library = shelf(a_clip("a", smoothness=1), a_clip("b", smoothness=1, detection=0.4), a_clip("c", smoothness=0.2))
     assert of_one("quality", library).tolist() == pytest.approx([1.0, 0.7, 0.6])
-
-
-# --- what cannot be met -------------------------------------------------------------------------
-
-
-def codes(library: MoveLibrary, wishes: Wishes) -> list[str]:
-    return [notice.code for notice in unmet(library, wishes)]
-
-
-def test_wishes_that_are_met_are_not_spoken_of() -> None:
-    library = shelf(a_clip("a", "bodywaves", difficulty=BEGINNER, energy=Energy.LOW))
-    assert codes(library, Wishes(BEGINNER, Energy.LOW, Style.SENSUAL)) == []
-    assert codes(library, Wishes(BEGINNER)) == []
-
-
-def test_each_wish_that_no_block_meets_is_named() -> None:
-    library = shelf(a_clip("a", "bodywaves", difficulty=BEGINNER, energy=Energy.LOW))
-    assert codes(library, Wishes(ADVANCED, Energy.HIGH, Style.TRADITIONAL)) == [
-        "DIFFICULTY_UNMET", "ENERGY_UNMET", "STYLE_UNMET",
-    ]  # fmt: skip
-
-
-def test_what_is_too_hard_meets_no_wish() -> None:
-    library = shelf(
-        a_clip("a", "basic", difficulty=BEGINNER), a_clip("b", "bodywaves", difficulty=ADVANCED, energy=Energy.HIGH)
-    )
-    assert codes(library, Wishes(BEGINNER, Energy.HIGH, Style.SENSUAL)) == ["ENERGY_UNMET", "STYLE_UNMET"]
-
-
-def test_where_all_is_too_hard_that_is_all_there_is_to_say() -> None:
-    assert codes(shelf(a_clip(difficulty=ADVANCED)), Wishes(BEGINNER, Energy.HIGH)) == ["DIFFICULTY_UNMET"]
-    assert codes(shelf(), Wishes()) == ["DIFFICULTY_UNMET"]

@@ -28,7 +28,7 @@ songs = st.builds(
     tail=st.integers(0, 7), broken_after=st.lists(st.integers(0, 17), max_size=2),
 )  # fmt: skip
 libraries = st.builds(a_library, st.integers(1, 40), st.integers(0, 99))
-wishes = st.builds(Wishes, difficulty=st.sampled_from(Difficulty), seed=st.integers(0, 3))
+wishes = st.builds(Wishes, difficulty=st.sampled_from([None, *Difficulty]), seed=st.integers(0, 3))
 
 
 def _scores(music: Music, library: MoveLibrary) -> Mapping[str, FloatArray]:
@@ -51,19 +51,19 @@ def _blocks(found: Planned, number: int = 0) -> np.ndarray:
 @settings(max_examples=30)
 @given(songs, libraries, wishes)
 def test_every_slot_has_a_block_that_is_easy_enough(music: Music, library: MoveLibrary, wished: Wishes) -> None:
-    if library.difficulty.min() > wished.difficulty.rank:
+    if library.difficulty.min() > wished.hardest.rank:
         with pytest.raises(NoMoves, match="easy enough"):
             _planned(music, library, wished)
         return
     found = _planned(music, library, wished)
     assert [placed.slot for placed in found.plans[0].placed] == list(slots(music))
-    assert library.difficulty[_blocks(found)].max() <= wished.difficulty.rank
+    assert library.difficulty[_blocks(found)].max() <= wished.hardest.rank
 
 
 @settings(max_examples=20)
 @given(songs, libraries, wishes)
 def test_the_same_seed_gives_the_same_dance(music: Music, library: MoveLibrary, wished: Wishes) -> None:
-    if library.difficulty.min() <= wished.difficulty.rank:
+    if library.difficulty.min() <= wished.hardest.rank:
         assert _planned(music, library, wished) == _planned(music, library, wished)
 
 
@@ -214,9 +214,17 @@ def test_alternatives_differ_and_the_first_is_the_best_alone() -> None:
 
 def test_every_block_has_its_scores_and_a_sentence() -> None:
     music, library = a_song(SHORT), a_library(60)
-    scores = {**_scores(music, library), "same for all": np.ones((len(slots(music)), len(library)))}
+    scores = {**_scores(music, library), "role": np.ones((len(slots(music)), len(library)))}
     found = planned(music, library, Wishes(), _fit(music, library), scores=scores)
     for s, placed in enumerate(found.plans[0].placed):
         assert placed.scores == {name: matrix[s, placed.block] for name, matrix in scores.items()}
-        assert "taste" in placed.why
-        assert "same for all" not in placed.why
+        assert ("as it should be here" in placed.why) == (placed.scores["energy"] >= 0.7)
+        assert "at home" not in placed.why, "all are"
+
+
+def test_a_song_without_sections_is_spoken_of_as_it_is_judged() -> None:
+    music = replace(a_song(SHORT), sections=())
+    library, ones = a_library(60), np.ones((len(slots(music)), 1))
+    role = ones * np.linspace(0.7, 1, len(library))
+    found = planned(music, library, Wishes(), _fit(music, library), scores={"role": role})
+    assert all("at home in a verse" in placed.why for placed in found.plans[0].placed)

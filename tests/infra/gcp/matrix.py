@@ -71,7 +71,10 @@ COLLECTIONS: tuple[Collection, ...] = (
     Collection("jobs/0123/steps/audio", {"state": "DONE"}),
     Collection("jobs/0123/notes/one", {"owner": HERS}),
     Collection("executors/0", {"state": "RUNNING"}),
-    Collection(f"quotas/{HERS}", {"owner": HERS, "count": 1}),
+    Collection(f"quota/{HERS}~jobs", {"owner": HERS}),
+    Collection(
+        f"quota/{HERS}~jobs/slots/0", {"schema": 1, "expireAt": NOW, "holder": "videos/maria/1/a", "since": NOW}
+    ),
     Collection("library/basic-01", {"label": "basic"}, owner=READ, other=READ, query={"limit": 100}),
     Collection("library/basic-01/notes/one", {"label": "basic"}),
     Collection(f"users/{HERS}", PROFILE, owner=EVERYTHING - {What.LIST}),
@@ -211,7 +214,7 @@ def _askings() -> Iterator[Asking]:
     yield Asking("a hundred moves", "library", {"limit": 100}, is_allowed=True)
     yield Asking("more moves", "library", {"limit": 101})
     yield Asking("moves without end", "library", {})
-    for name in ("jobs", "steps", "users", "wishes", "devices", "executors", "quotas"):
+    for name in ("jobs", "steps", "users", "wishes", "devices", "executors", "library", "quota", "slots"):
         yield Asking(f"{name} wherever they are", name, {"limit": 1}, everywhere=True)
 
 

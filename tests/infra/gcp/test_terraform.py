@@ -22,7 +22,7 @@ from shared.errors import GaveUp
 from shared.events import Tick, Topic, encode
 from tests.infra.gcp.hcl import GCP, ROOT, Block, local, named, parsed, resources
 
-FUNCTION, ACCOUNT = "modules/event_function/main.tf", "modules/account/main.tf"
+FUNCTION, ACCOUNT, SERVICE = (f"modules/{name}/main.tf" for name in ("event_function", "account", "service"))
 OPTIONS = "modules/event_function/variables.tf"
 
 GRANTS = {
@@ -33,7 +33,6 @@ GRANTS = {
     (FUNCTION, "google_cloud_run_v2_service_iam_member.push"): "roles/run.invoker",
     (FUNCTION, "google_pubsub_topic_iam_member.pubsub_buries"): "roles/pubsub.publisher",
     (FUNCTION, "google_pubsub_subscription_iam_member.pubsub_takes"): "roles/pubsub.subscriber",
-    ("api.tf", "google_cloud_run_v2_service_iam_member.everybody_calls"): "roles/run.invoker",
     ("api.tf", "google_service_account_iam_member.api_signs"): "roles/iam.serviceAccountTokenCreator",
     ("buckets.tf", "google_pubsub_topic_iam_member.storage_publishes"): "roles/pubsub.publisher",
     ("gpu_job.tf", "google_cloud_run_v2_job_iam_member.starts"): "${local.gpu_starts[each.value[1]]}",
@@ -130,10 +129,28 @@ def test_two_units_alone_start_the_gpu_job_and_none_changes_it():
 
 
 def test_everybody_may_call_the_api_and_nothing_else():
-    public = [block for block in resources() if re.search("allUsers|allAuthenticatedUsers", str(block.body))]
-    assert [block.address for block in public] == ["google_cloud_run_v2_service_iam_member.everybody_calls"]
-    assert (public[0].body["name"], public[0].body["member"]) == ("${module.api.name}", "allUsers")
+    public = [block for block in resources() if "invoker_iam_disabled" in block.body]
+    assert [(block.file, block.body["invoker_iam_disabled"]) for block in public] == [(SERVICE, "${var.is_public}")]
     assert [module.name for module in units() if module.body.get("is_public")] == ["api"]
+
+
+def test_nothing_is_granted_to_everybody_for_an_organization_may_forbid_it():
+    assert not [block.address for block in resources() if re.search("allUsers|allAuthenticatedUsers", str(block.body))]
+
+
+def test_strangers_make_no_accounts_unless_the_studio_says_so():
+    (variable,) = [block.body for block in named("variable") if block.name == "open_signup"]
+    assert variable["default"] is False
+    (client,) = resource("google_identity_platform_config.this").body["client"]
+    assert client["permissions"] == [{"disabled_user_signup": "${!var.open_signup}"}]
+
+
+def test_a_teacher_has_an_id_that_the_api_lets_in():
+    tokens = pytest.importorskip("functions.api.tokens")
+    (variable,) = [block.body for block in named("variable") if block.name == "teachers"]
+    (validation,) = variable["validation"]
+    (pattern,) = re.findall(r'regex\("\^(.*)\$", id\)', validation["condition"])
+    assert pattern == tokens.USER_ID.pattern
 
 
 def test_no_account_has_a_key():
@@ -296,7 +313,12 @@ def test_each_alert_says_where_it_is_told_what_to_do():
     for sentence in said:
         (heading,) = re.findall(r"docs/operations\.md, \*(.*)\*", sentence)
         assert heading in headings
-    assert len(said) == 7  # five on logs, one on a metric, one of each service
+    assert len(said) == 8  # six on logs, one on a metric, one of each service
+
+
+def test_somebody_is_told_when_the_api_fails():
+    asked = local("log_alerts")["api-errors"]["filter"].replace("\\", "")
+    assert 'resource.labels.service_name="api" severity>=ERROR' in asked
 
 
 # --- how it is written

@@ -154,11 +154,20 @@ def test_what_is_pushed_is_named_by_its_digest_as_terraform_wants_it(pushed):
 
 def test_the_list_of_software_is_laid_beside_each_image(pushed, tool):
     told = tool("gcloud")
-    run(pushed, "list")
+    run(pushed, "list", "gs://studio-terraform/software")
     asked = [line for line in told.read_text().splitlines() if "sbom load" in line]
     assert asked == [
-        f"gcloud artifacts sbom load --source=build/{name}.sbom.json --uri={REGISTRY}/{name}@{DIGEST}" for name in NAMES
+        f"gcloud artifacts sbom load --source=build/{name}.sbom.json --uri={REGISTRY}/{name}@{DIGEST} "
+        f"--destination=gs://studio-terraform/software/{name}"
+        for name in NAMES
     ]
+
+
+def test_a_list_without_a_place_is_the_end_before_anything_is_asked(pushed, tool):
+    told = tool("gcloud")
+    told.write_text("")
+    run(pushed, "list", expected=1)
+    assert told.read_text() == ""
 
 
 # The two builds
@@ -205,6 +214,31 @@ def test_nothing_is_pushed_that_was_not_tested_audited_and_scanned():
     build = yaml.safe_load(BUILDS["build"].read_text())
     assert {"test", "audit", "build", "scan"} <= waits(build, "push")
     assert {"push", "plan", "list", "leave"} <= waits(build, "ask")
+
+
+def test_nothing_is_planned_by_a_configuration_that_was_not_tested():
+    build = yaml.safe_load(BUILDS["build"].read_text())
+    assert "configuration" in waits(build, "plan")
+    (step,) = (step for step in build["steps"] if step["id"] == "configuration")
+    lines = step["args"][-1].splitlines()
+    asked = [line.removeprefix("terraform ") for line in lines if line.startswith("terraform ")]
+    assert asked == ["fmt -check -recursive", "init -input=false -backend=false", "validate", "test"]
+
+
+def test_the_lists_of_software_are_kept_where_the_build_may_write():
+    build = yaml.safe_load(BUILDS["build"].read_text())
+    (step,) = (step for step in build["steps"] if step["id"] == "list")
+    bucket = step["args"][-1].replace("${PROJECT_ID}", "$PROJECT").rpartition("/")[0]
+    operations = (ROOT / "docs/operations.md").read_text()
+    assert f"add-iam-policy-binding {bucket} --member=$build --role=roles/storage.objectUser" in operations
+
+
+def test_images_are_scanned_by_a_tool_that_can_look_into_them():
+    """Google's documentation of on-demand scanning in a pipeline uses this image; the other has no local-extract."""
+    build = yaml.safe_load(BUILDS["build"].read_text())
+    (step,) = (step for step in build["steps"] if step["id"] == "scan")
+    assert step["name"] == "${_SCANNER}"
+    assert build["substitutions"]["_SCANNER"] == "gcr.io/cloud-builders/gcloud"
 
 
 def test_only_the_approved_build_applies_and_it_ends_with_the_canary():

@@ -16,6 +16,9 @@ resource "google_cloud_run_v2_service" "this" {
   location = var.region
   ingress  = var.is_public ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_ONLY"
 
+  # Rather than a grant to allUsers, which an organization that restricts sharing to its own domains refuses.
+  invoker_iam_disabled = var.is_public
+
   # It holds nothing that could be lost.
   deletion_protection = false
 

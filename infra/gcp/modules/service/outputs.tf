@@ -23,6 +23,7 @@ output "planned" {
   value = one([for service in google_cloud_run_v2_service.this : {
     image        = service.template[0].containers[0].image
     ingress      = service.ingress
+    asks_nobody  = coalesce(service.invoker_iam_disabled, false)
     timeout_s    = tonumber(trimsuffix(service.template[0].timeout, "s"))
     most         = service.template[0].scaling[0].max_instance_count
     least        = service.template[0].scaling[0].min_instance_count

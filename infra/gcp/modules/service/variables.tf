@@ -71,7 +71,7 @@ variable "timeout_s" {
 
 variable "is_public" {
   type        = bool
-  description = "Whether requests may come from the internet. Otherwise only from this project's own services."
+  description = "Whether anybody may call it, from the internet. Otherwise only this project's own services, and those that are granted it."
   default     = false
 }
 
