@@ -199,6 +199,20 @@ class TestRecommending:
         assert (status, "BAD_OPTION" in said.err) == (1, True)
 
 
+def speech(rng: np.random.Generator, duration_s: float, rate_hz: int = 22_050) -> np.ndarray:
+    """Like somebody who speaks: syllables of noise around two formants, at irregular times, with pauses for breath."""
+    samples, at_s = np.zeros(round(duration_s * rate_hz)), 0.2
+    while (length_s := rng.uniform(0.08, 0.3)) and at_s + length_s < duration_s:
+        times_s = np.arange(round(length_s * rate_hz)) / rate_hz
+        formants = [rng.uniform(300, 900), rng.uniform(1000, 2500)]
+        resonance = sum(np.exp(-400 * times_s) * np.cos(2 * np.pi * hz * times_s) for hz in formants)
+        voiced = np.convolve(rng.standard_normal(len(times_s)), resonance)[: len(times_s)]
+        first = round(at_s * rate_hz)
+        samples[first : first + len(voiced)] += np.hanning(len(voiced)) * voiced / np.abs(voiced).max()
+        at_s += length_s + rng.exponential(0.06) + (rng.uniform(0.3, 0.9) if rng.random() < 0.15 else 0.0)
+    return 0.3 * samples
+
+
 class TestWhatCannotBeDanced:
     @pytest.fixture
     def run(self, built, tmp_path, capsys):
@@ -215,6 +229,11 @@ class TestWhatCannotBeDanced:
 
     def test_noise(self, run):
         status, said = run(0.1 * np.random.default_rng(0).standard_normal(22_050 * 20))
+        assert (status, "NO_BEAT" in said) == (1, True)
+
+    def test_somebody_who_speaks(self, run):
+        # For a minute: in 20 s of it chance finds a beat one time in ten.
+        status, said = run(speech(np.random.default_rng(0), 60.0))
         assert (status, "NO_BEAT" in said) == (1, True)
 
     def test_an_empty_library(self, run, tmp_path):
@@ -236,6 +255,18 @@ class TestWhatCannotBeDanced:
         next((tmp_path / "library" / "mezzanine").glob("middle-*")).unlink()
         status, said = run(bachata(20.0, 126.0, sample_rate_hz=22_050).samples, library=tmp_path / "library")
         assert (status, "CLIPS_MISSING" in said and "middle" in said) == (0, True)
+
+    def test_a_library_of_one_clip_is_enough(self, run, built, tmp_path):
+        alone = shutil.copytree(built, tmp_path / "library")
+        for path in [*(alone / "moves").iterdir(), *(alone / "mezzanine").iterdir()]:
+            if not path.name.startswith("quick-"):
+                path.unlink()
+        status, _ = run(bachata(20.0, 130.0, sample_rate_hz=22_050).samples, library=alone)
+        plan = json.loads((tmp_path / "out" / "plan.json").read_text())
+        assert (status, plan["library"]["moves"]) == (0, 1)
+        assert {block["move"] for block in plan["blocks"]} == {"quick"}
+        with av.open(str(tmp_path / "out" / "choreography.mp4")) as film:
+            assert film.duration / av.time_base == pytest.approx(20.0, abs=0.1)
 
     def test_a_difficulty_that_is_none(self, run):
         assert run(np.zeros(100), "--difficulty", "impossible")[0] == 1

@@ -56,7 +56,7 @@ def test_it_finds_a_worker_whose_heart_does_not_beat(monkeypatch):
 
 
 def test_it_finds_records_that_are_not_fenced(monkeypatch):
-    monkeypatch.setattr(Step, "_held", lambda self, _: self)
+    monkeypatch.setattr(Step, "held", lambda self, _: self)
     assert complains(SHOWERS, "was changed")
 
 
