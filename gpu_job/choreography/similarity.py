@@ -23,7 +23,8 @@ from shared.music import EMBEDDING
 from shared.timeline import FloatArray, IntArray
 
 MOST_BLOCKS = 1024
-"""A matrix of so many is 2 MB. Of more, a row is computed faster than the matrices are read."""
+"""The three of so many take 0.1 s, and 4 MB in a bucket. They are for who asks often: one row alone is computed in
+0.1 ms."""
 
 _KIND = "similarity"
 
