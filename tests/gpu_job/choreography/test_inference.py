@@ -190,16 +190,15 @@ class TestMeanwhile:
         stage.begins(before)
         stage.film(lost)
         result = stage.attempt()
-        assert "CLIPS_MISSING" not in codes(result)
+        assert not {"CLIPS_MISSING", "LIBRARY_INCOMPLETE"} & set(codes(result))
         assert lost.id in stage.shown(result, tmp_path)
-        assert result["objects"]["plan"] == f"{stage.job.id}/v1/plan.json"
 
     @pytest.mark.parametrize("before", ["thumbnail.jpg", "timeline.png", "result.json", ALL])
     def test_a_clip_that_has_gone_is_not_in_the_film_and_said_to_be_missing(self, stage, lost, before, tmp_path):
         stage.begins(before)
         stage.lose(lost)
         result = stage.attempt()
-        assert "CLIPS_MISSING" in codes(result)
+        assert "LIBRARY_INCOMPLETE" in codes(result)
         assert lost.id not in stage.shown(result, tmp_path)
 
     def test_a_clip_that_comes_and_goes_leaves_two_films_and_two_results(self, stage, lost):
@@ -230,6 +229,7 @@ class Overtaken(ChoreographInference):
     """Stands still so long after it has planned that another worker takes the job over, and tells of its plan."""
 
     def __init__(self, stage: Stage) -> None:
+        super().__init__()
         self._stage = stage
 
     def record(self, job: Job, loaded: Loaded, answer: Answer, ports: Ports) -> Mapping[str, Any]:

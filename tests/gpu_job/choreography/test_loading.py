@@ -52,6 +52,7 @@ def ports(blobs: Reading) -> MemoryPorts:
 def stock(ports: MemoryPorts, *moves: Move) -> None:
     for move in moves:
         ports.blobs.put("library", f"moves/{move.id}-1.npz", move.to_bytes())
+        ports.blobs.put("library", move.mezzanine, b"a film")
 
 
 def heard(ports: MemoryPorts, music: Music) -> Mapping[str, Step]:
@@ -130,18 +131,22 @@ def test_an_empty_shelf_is_looked_at_again_when_it_is_stocked(ports: MemoryPorts
     with pytest.raises(EmptyLibrary):
         shelf.stocked()
     stock(ports, *a_library(2).moves)
-    assert len(shelf.stocked().moves) == 2
+    assert len(shelf.stocked().library.moves) == 2
 
 
 def test_of_two_moves_of_one_id_the_one_added_last_counts(ports: MemoryPorts) -> None:
     move = a_library(1).moves[0]
     ports.blobs.put("library", "moves/a-2.npz", replace(move, added_at="2026-02-01T00:00:00Z").to_bytes())
     ports.blobs.put("library", "moves/a-3.npz", move.to_bytes())
-    assert Shelf(ports.blobs, "library").stocked().moves[0].added_at == "2026-02-01T00:00:00Z"
+    ports.blobs.put("library", move.mezzanine, b"a film")
+    assert Shelf(ports.blobs, "library").stocked().library.moves[0].added_at == "2026-02-01T00:00:00Z"
 
 
 def test_what_is_no_move_is_left_out_and_said(ports: MemoryPorts, caplog: pytest.LogCaptureFixture) -> None:
     stock(ports, *a_library(2).moves)
     ports.blobs.put("library", "moves/broken.npz", b"no move")
-    assert len(Shelf(ports.blobs, "library").stocked().moves) == 2
+    ports.blobs.delete(ports.blobs.stat("library", a_library(2).moves[0].mezzanine).source)
+    stocked = Shelf(ports.blobs, "library").stocked()
+    assert len(stocked.library.moves) == 1
+    assert stocked.left_out == (a_library(2).moves[0].id, "moves/broken.npz")
     assert "moves/broken.npz" in caplog.text
