@@ -127,8 +127,10 @@ def _taste(seed: int, blocks: int) -> FloatArray:
 def _alternatives(
     asked: Puzzle, alike: Form, many: int, taste: FloatArray | None, effort: Effort | None
 ) -> tuple[float, list[IntArray]]:
-    """What no dance is worth more than, and so many choices, each unlike those before. With a ``taste`` ``(N,)`` they are
-    unlike the best without it, too, which is then none of them."""
+    """What no dance is worth more than, and so many choices, each unlike those before.
+
+    With a ``taste`` ``(N,)`` they are unlike the best without it, too, which is then none of them.
+    """
     first, lasts = solve(asked, effort), np.bincount(alike.figure)
     known, choices = [first.choice], [] if taste is not None else [first.choice]
     liked = asked.worth if taste is None else asked.worth + lasts[:, None] * taste

@@ -79,6 +79,19 @@ def test_a_clip_without_its_annotation(ports, video, missing):
     assert failure(ports, job.id) == "BAD_OPTION"
 
 
+@pytest.mark.parametrize(("content", "code"), [(b"no music at all. " * 99, "NOT_A_SONG")])
+def test_what_is_no_song_is_said_of_a_song(ports, content, code):
+    job = taken_in(ports, upload(ports, content, "songs/song.mp3"))
+    assert failure(ports, job.id) == code
+
+
+def test_a_damaged_song_is_no_damaged_video(ports, tmp_path):
+    whole = written(tmp_path, Recipe(codec=None))
+    job = taken_in(ports, upload(ports, whole[: len(whole) * 2 // 3], "songs/song.m4a"))
+    assert job.error
+    assert "song" in job.error.message
+
+
 def test_a_song_without_sound(ports, tmp_path):
     job = taken_in(ports, upload(ports, written(tmp_path, Recipe(sound=None)), "songs/song.mp4"))
     assert failure(ports, job.id) == "NO_SOUND"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from gpu_job.fencing import FencedJobs, Held
-from shared.errors import LostLease, Unavailable
+from shared.errors import Interrupted, LostLease, Unavailable
 from shared.job import INFER, Job, Step
 from shared.memory import MemoryPorts
 from tests.functions.support import SETTINGS, Clock, new_ports, ready
@@ -96,3 +96,13 @@ def test_all_else_is_the_stores(ports, job):
         assert next(iter(changes)) == ports.jobs.get(job.id)
     fenced.delete(job.id)
     assert ports.jobs.backlog(9) == []
+
+
+@pytest.mark.parametrize("write", [FencedJobs.update, FencedJobs.offer])
+def test_a_worker_that_has_to_stop_tells_no_more(ports, write):
+    stop = threading.Event()
+    job = ready(ports)
+    jobs = claimed(ports, job, stop)
+    stop.set()
+    with pytest.raises(Interrupted):
+        write(jobs, job.id, Job.started)

@@ -82,6 +82,17 @@ def test_two_clips_of_one_id_are_both_kept_and_told_apart(clips):
     assert [finding.code for one in found for finding in one.findings] == ["DUPLICATE_ID"] * 2
 
 
+def test_a_file_outside_the_folder_is_not_opened(clips):
+    (clips / "inside").mkdir()
+    (one,) = read(clips / "inside", [{**GOOD, "video_path": "../basic.mp4"}])
+    assert "outside" in one.findings[0].message
+
+
+def test_a_mark_of_the_byte_order_is_no_harm(clips):
+    (clips / "annotations.json").write_text(json.dumps([GOOD]), "utf-8-sig")
+    assert annotated(clips / "annotations.json", clips)[0].findings == ()
+
+
 @pytest.mark.parametrize("told", ["no JSON", "3", '{"clips": 4}'])
 def test_a_file_that_holds_no_annotations(clips, told):
     with pytest.raises(BadAnnotations):

@@ -34,6 +34,16 @@ def messages(found: Planned, code: str) -> list[str]:
     return [notice.message for notice in found.warnings if notice.code == code]
 
 
+@pytest.mark.parametrize("seed", [1, 3, 7, 8])
+def test_another_seed_is_another_dance_worth_nearly_as_much(seed):
+    music, library = a_song(), a_library(40, 0)
+    usual = choreographed(music, library, Wishes()).plans[0]
+    other = choreographed(music, library, Wishes(seed=seed)).plans[0]
+    same = [one.block == two.block for one, two in zip(usual.placed, other.placed, strict=True)]
+    assert sum(same) < len(same) / 2
+    assert other.value > 0.9 * usual.value
+
+
 def test_one_sensual_clip_does_not_silence_the_warning() -> None:
     library = a_library_said(lambda number: {"label": "footwork" if number else "headrolls"})
     found = choreographed(SONG, library, Wishes(style=Style.SENSUAL))
