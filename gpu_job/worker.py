@@ -275,7 +275,8 @@ class Worker:
             with bound(**{GPU_SECONDS: round(share_s(), 3)}):
                 error = self._guarded(lambda: self._settle(held, outcome))
             if error:
-                log.error("not settled: %r", error)
+                level = logging.INFO if isinstance(error, Interrupted) else logging.ERROR
+                log.log(level, "not settled: %r", error)
                 self._unfinished.append((held, error))
             return not error
 

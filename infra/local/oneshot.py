@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -104,17 +105,26 @@ def run(
     choreography of the moves in the ``library``, a folder. Once ``stop`` is set, what takes long ends early.
     """
     settings = settings_of(environment)
-    is_new = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out, prefix=".working-") as folder:
+    with _folder(out), TemporaryDirectory(dir=out, prefix=".working-") as folder:
         folders = {settings.results_bucket: Path(folder)} | ({settings.library_bucket: library} if library else {})
         job = work(clip, options, memory_ports(settings, folders=folders), watch, kind=kind, teacher=teacher, stop=stop)
         if job.state is State.DONE:
             _clear(out)
             _keep(Path(folder) / results_name(job, ""), out)
-    if is_new and job.state is not State.DONE:
-        out.rmdir()
     return job
+
+
+@contextmanager
+def _folder(out: Path) -> Generator[None]:
+    """A folder that is there inside; a new one that stays empty is taken away again."""
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds a result
+                out.rmdir()
 
 
 def settings_of(environment: Mapping[str, str]) -> Settings:
