@@ -172,11 +172,11 @@ class TestSegment:
         assert ended.stderr == f"dancebits: MISSING_TOOL: {sentence}\n"
 
     def test_ctrl_c(self, run, text, tmp_path, monkeypatch):
-        def interrupted(*_):
+        def interrupted(*_, **__):
             raise KeyboardInterrupt
 
         monkeypatch.setattr(oneshot, "run", interrupted)
-        assert run("segment", text, "--out", tmp_path / "out")[:2] == (1, "dancebits: Stopped.")
+        assert run("segment", text, "--out", tmp_path / "out")[:2] == (1, f"dancebits: {cli.STOPPED}")
 
 
 class TestWithoutASystem:
