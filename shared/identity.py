@@ -11,11 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from shared.timeline import FloatArray
-
-BoolArray = npt.NDArray[np.bool_]
+from shared.timeline import BoolArray, FloatArray
 
 # Shoulders, hips, knees, ankles; of each pair the middle, as an estimator takes left for right at times.
 PAIRS = ((11, 12), (23, 24), (25, 26), (27, 28))

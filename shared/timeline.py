@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
+BoolArray = npt.NDArray[np.bool_]
 
 CHUNK_S = 9.375
 """Poses are followed in chunks of this length: ten minutes, the usual limit, are 32 shards of two chunks."""

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from gpu_job.choreography.entry import SURE_BARS
-from gpu_job.choreography.fit import BoolArray, Context, allowed, contexts, factors, fit, misplaced, unwished
+from gpu_job.choreography.fit import Context, allowed, contexts, factors, fit, misplaced, unwished
 from gpu_job.choreography.planning import Planned, planned
 from gpu_job.choreography.slots import slots
 from gpu_job.choreography.unmet import unmet
 from gpu_job.notice import Notice
 from shared.library import MoveLibrary
 from shared.music import Music
-from shared.timeline import FloatArray
+from shared.timeline import BoolArray, FloatArray
 from shared.wishes import Wishes
 
 

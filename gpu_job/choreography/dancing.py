@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from gpu_job.bodies import Body, body, has_depth, sampled, torso_length
 from shared.features import HIPS, SHOULDERS, PoseFeatures
 from shared.library import JOINTS
 from shared.music import COUNTS_PER_EIGHT
-from shared.timeline import BeatGrid, FloatArray, IntArray
+from shared.timeline import BeatGrid, BoolArray, FloatArray, IntArray
 
 POINTS_PER_BEAT = 8
 """Poses come seven times a beat at 130 BPM; a whole number, so that every beat is a point."""
@@ -25,7 +24,6 @@ POINTS = COUNTS_PER_EIGHT * POINTS_PER_BEAT + 1 + 2 * MARGIN
 WITHIN = slice(MARGIN, POINTS - MARGIN)
 """The points from a block's first beat to that after its last."""
 
-BoolArray = npt.NDArray[np.bool_]
 
 HANDS = ((15, 17, 19), (16, 18, 20))
 """Left, right: wrist and the roots of the little and the index finger, whose middle is the palm."""

@@ -24,7 +24,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -35,10 +34,8 @@ from gpu_job.choreography.suiting import suits_role, suits_style
 from gpu_job.devices import device
 from shared.library import QUALITIES, Difficulty, Energy, Move, MoveLibrary, Style
 from shared.music import EMBEDDING, Music, Role
-from shared.timeline import FloatArray, IntArray
+from shared.timeline import BoolArray, FloatArray, IntArray
 from shared.wishes import Wishes
-
-BoolArray = npt.NDArray[np.bool_]
 
 WEIGHTS: Mapping[str, float] = {
     "audio": 0.08, "tempo": 0.14, "energy": 0.30, "difficulty": 0.08, "style": 0.14, "role": 0.18, "quality": 0.08,
@@ -206,13 +203,11 @@ def factors_of(traits: Traits, context: Context, wishes: Wishes) -> Mapping[str,
 def misplaced(library: MoveLibrary, context: Context) -> BoolArray:
     """``(S, N)`` what opens a dance in its middle, or closes it there: out of place in its section, unless it stands at
     the song's own beginning or end."""
-    labels = [library.moves[owner].annotation.label for owner in library.owner]
-    in_role = {role: np.array([suits_role(label, role) for label in labels]) for role in Role}
-    suits = np.stack([in_role[role] for role in context.roles]) if len(context) else np.zeros((0, len(library)))
-    early, late = np.zeros((len(context), 1), dtype=bool), np.zeros((len(context), 1), dtype=bool)
-    early[:EDGE_SLOTS], late[-EDGE_SLOTS:] = True, True
-    intro, outro = (in_role[role] == 1 for role in (Role.INTRO, Role.OUTRO))
-    return (suits == 0) & ~(early & intro) & ~(late & outro)
+    traits, place = Traits.of(library), np.arange(len(context))[:, None]
+    suits = np.array([traits.in_role(role) for role in context.roles]).reshape(len(context), len(library))
+    opens = (place < EDGE_SLOTS) & (traits.in_role(Role.INTRO) == 1)
+    closes = (place >= len(context) - EDGE_SLOTS) & (traits.in_role(Role.OUTRO) == 1)
+    return (suits == 0) & ~opens & ~closes
 
 
 def fit(factors: Mapping[str, FloatArray], weights: Mapping[str, float] = WEIGHTS) -> FloatArray:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from gpu_job.choreography.entry import Entered, Examined, Filed, entries, examined, refiled
+from gpu_job.choreography.shelf import MEZZANINES, MOVES
 from gpu_job.notice import Notice
 from gpu_job.recordings import SURE, Danced, danced
 from shared.job import Job, Step
@@ -87,7 +88,7 @@ class LibraryInference:
         """As it will be filed; how many frames there are is known when they are written."""
         frames = int(job.media["duration_s"] * self._frame_rate_hz)
         name = job.source.name.rpartition("/")[2]
-        mezzanine = f"mezzanine/{_stem(job)}.mp4"
+        mezzanine = f"{MEZZANINES}{_stem(job)}.mp4"
         return Filed(name, sha256, mezzanine, job.created_at.isoformat(), self._frame_rate_hz, frames)
 
     def _filmed(self, job: Job, move: Move, ports: Ports) -> Move:
@@ -141,7 +142,7 @@ def _stem(job: Job) -> str:
 
 
 def _move_name(job: Job) -> str:
-    return f"moves/{_stem(job)}.npz"
+    return f"{MOVES}{_stem(job)}.npz"
 
 
 def _of_sureness(found: Danced) -> Sequence[Notice]:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from gpu_job.choreography.fit import Context, contexts
 from gpu_job.choreography.plan import Placed, Plan, Slot
@@ -28,10 +27,8 @@ from gpu_job.notice import Notice
 from shared.errors import NoBeat, NoMoves
 from shared.library import MoveLibrary
 from shared.music import Music
-from shared.timeline import FloatArray, IntArray
+from shared.timeline import BoolArray, FloatArray, IntArray
 from shared.wishes import Wishes
-
-BoolArray = npt.NDArray[np.bool_]
 
 JITTER = 0.1
 """By how much, at most, a seed lifts the fit of a block, in every slot alike: a taste of its own. Seed 0 has none."""

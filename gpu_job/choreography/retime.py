@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from gpu_job.choreography.plan import Slot
 from shared.library import Move, MoveLibrary
 from shared.music import COUNTS_PER_EIGHT
-from shared.timeline import FloatArray, IntArray
-
-BoolArray = npt.NDArray[np.bool_]
+from shared.timeline import BoolArray, FloatArray, IntArray
 
 SLOWEST, FASTEST = 1.12, 0.90
 """Seconds of the song for a second of the clip: what passes for the dancers' own tempo."""

@@ -17,16 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from gpu_job.choreography.fit import ENERGY_SPANS, block_energy, suits
 from gpu_job.choreography.suiting import AT_HOME
 from gpu_job.notice import Notice
 from shared.library import Difficulty, Energy, MoveLibrary, Style
-from shared.timeline import FloatArray, IntArray
+from shared.timeline import BoolArray, FloatArray, IntArray
 from shared.wishes import Wishes
-
-BoolArray = npt.NDArray[np.bool_]
 
 MOST_UNMET = 0.25
 """Of the eights. Beyond it a phrase of four has, on the whole, one that is not as wished. Where a library of 114 clips

@@ -8,15 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
-
 from gpu_job.bodies import Limb
 from gpu_job.notice import Notice
 from shared.features import AudioFeatures, PoseFeatures
 from shared.timeline import FloatArray, Segment
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,9 +13,7 @@ import numpy.typing as npt
 
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT, HalfBeats
 from shared.features import HIPS, SHOULDERS, PoseFeatures
-from shared.timeline import FloatArray
-
-BoolArray = npt.NDArray[np.bool_]
+from shared.timeline import BoolArray, FloatArray
 
 # Landmarks whose place tells a posture; hands, feet and face jitter more than they tell.
 JOINTS = (0, 11, 12, 13, 14, 15, 16, 25, 26, 27, 28)

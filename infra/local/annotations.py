@@ -30,6 +30,7 @@ FIELDS: Mapping[str, str] = {
 }
 """What an option of a library job is called in the file."""
 OPTIONAL = frozenset({"tempo_bpm", "styles"})
+DUPLICATE_ID = "DUPLICATE_ID"
 
 
 class BadAnnotations(PermanentError):
@@ -114,6 +115,6 @@ def _refused(clip_id: str, path: str, code: str, sentence: str) -> Annotated:
 def _renamed(one: Annotated, names: Container[str]) -> Annotated:
     """Another clip has its id already: both are kept, and told apart."""
     name = next(name for number in itertools.count(2) if (name := f"{one.clip_id}-{number}") not in names)
-    notice = Notice("DUPLICATE_ID", f"The id {one.clip_id} stands there more than once: this clip is called {name}.")
+    notice = Notice(DUPLICATE_ID, f"The id {one.clip_id} stands there more than once: this clip is called {name}.")
     options = {**one.options, "clip_id": name} if one.options else {}
     return replace(one, clip_id=name, options=options, findings=(*one.findings, notice))

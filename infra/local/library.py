@@ -14,10 +14,10 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-from gpu_job.choreography.shelf import MOVES, newest
+from gpu_job.choreography.shelf import MEZZANINES, MOVES, newest
 from gpu_job.notice import Notice
 from infra.local import oneshot, show
-from infra.local.annotations import Annotated, annotated
+from infra.local.annotations import DUPLICATE_ID, Annotated, annotated
 from infra.local.outcome import ADDED, KEPT, REFUSED, Outcome
 from shared.errors import BadMessage, NotFound, PermanentError
 from shared.job import Job, Kind, State
@@ -26,7 +26,6 @@ from shared.media import probe
 from shared.memory import memory_ports
 
 REPORT = "report.json"
-MEZZANINES = "mezzanine/"
 
 
 def build(clips: Path, annotations: Path, out: Path, environment: Mapping[str, str], *, anew: bool = False) -> int:
@@ -89,14 +88,14 @@ class Builder:
             return False
 
     def _analysed(self, entry: Annotated, digest: str) -> Outcome:
+        self._remove_others(entry.clip_id, None)  # lest what is damaged be adopted
         job = self._work(entry, digest)
         if job.state is not State.DONE:
             assert job.error
             return self._refused(entry, [*entry.findings, Notice(job.error.code, job.error.message)])
         path = self._out / job.result["objects"]["move"]
         move = Move.from_bytes(path.read_bytes())
-        self._files.setdefault(entry.clip_id, []).append((path, move))
-        self._remove_others(entry.clip_id, move)
+        self._files[entry.clip_id] = [(path, move)]
         warnings = tuple(Notice(warning["code"], warning["message"]) for warning in job.result["warnings"])
         findings = (*entry.findings, *warnings)
         return Outcome(entry.clip_id, entry.path, ADDED, len(move.blocks), move.tempo_bpm, findings)
@@ -133,11 +132,11 @@ class Builder:
 
 
 def _found_before(folder: Path) -> Mapping[str, Sequence[Notice]]:
-    """What the last report says of each clip: it is not looked at again, and not forgotten."""
+    """What the last report says of each clip's video: it is not looked at again, and not forgotten."""
     try:
         clips = json.loads((folder / REPORT).read_text())["clips"]
         return {
-            clip["clip_id"]: [Notice(finding["code"], finding["message"]) for finding in clip["findings"]]
+            clip["clip_id"]: [Notice(**finding) for finding in clip["findings"] if finding["code"] != DUPLICATE_ID]
             for clip in clips
         }
     except (OSError, ValueError, KeyError, TypeError):
@@ -170,5 +169,5 @@ def _report(outcomes: Sequence[Outcome], out: Path) -> int:
     }  # fmt: skip
     (out / REPORT).write_text(json.dumps(told, indent=1))
     show.library(outcomes, len(library.moves), len(library), others)
-    show.say(f"In {out}: {REPORT}, moves/, mezzanine/")
+    show.say(f"In {out}: {REPORT}, {MOVES}, {MEZZANINES}")
     return 0 if len(library) else 1

@@ -127,7 +127,7 @@ class Builder:
             case "RUN":
                 _succeeds(image.run(["sh", "-c", instruction.filled(values)]), instruction.rest)
             case other:
-                raise NotImplementedError(other)
+                raise ValueError(f"the Dockerfile says {other}, which is not carried out here")
 
     def _copy(self, words: list[str], image: Image) -> None:
         option = words.pop(0) if words[0].startswith("--from=") else ""

@@ -134,9 +134,10 @@ def test_a_signal_unwinds_once(number):
             os.kill(os.getpid(), number)
             undone.append("everything")
 
-    with pytest.raises(SystemExit) as left, ended_by_signals():
+    with pytest.raises(SystemExit) as left, ended_by_signals() as stopped:
         work()
     assert left.value.code == 128 + number
+    assert stopped.is_set()
     assert undone == ["everything"]
     assert signal.getsignal(number) is before
 

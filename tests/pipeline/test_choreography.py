@@ -120,6 +120,23 @@ class TestLibrary:
         library.build(clips, tmp_path / "annotations.json", copied, os.environ)
         assert len(list((copied / "moves").iterdir())) == 3
 
+    @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:20_000])])
+    def test_a_mezzanine_that_is_not_whole_is_made_anew_and_findings_are_not_forgotten(
+        self, clips, copied, tmp_path, harm
+    ):
+        (tmp_path / "annotations.json").write_text(json.dumps(said_of(clips)[:3]))
+        (film,) = (copied / "mezzanine").glob("middle-*")
+        harm(film)
+        library.build(clips, tmp_path / "annotations.json", copied, os.environ)
+        told = {clip["clip_id"]: clip for clip in json.loads((copied / "report.json").read_text())["clips"]}
+        assert [told[name]["state"] for name in TEMPI] == ["kept", "added", "kept"]
+        assert "TEMPO_DIFFERS" in {finding["code"] for finding in told["slow"]["findings"]}
+        (film,) = (copied / "mezzanine").glob("middle-*")
+        with av.open(str(film)) as opened:
+            assert sum(1 for _ in opened.decode(video=0)) == next(
+                move.frames for move in library_in(copied).moves if move.id == "middle"
+            )
+
     def test_what_is_unchanged_is_kept_and_what_was_changed_is_analysed_again(self, clips, copied, tmp_path):
         built = copied
         said = said_of(clips)[:3]

@@ -11,6 +11,7 @@ from gpu_job.choreography.choreographing import choreographed
 from gpu_job.choreography.fit import FACTORS
 from gpu_job.choreography.planning import Planned
 from shared.library import Difficulty, Energy, Move, MoveLibrary, Style
+from shared.music import Role
 from shared.wishes import Wishes
 from tests.gpu_job.choreography.making import a_library, a_song
 
@@ -32,6 +33,29 @@ def otherwise(found: Planned, library: MoveLibrary, is_so: Callable[[Move], bool
 
 def messages(found: Planned, code: str) -> list[str]:
     return [notice.message for notice in found.warnings if notice.code == code]
+
+
+def test_what_opens_or_closes_a_dance_stands_nowhere_else():
+    labels = ["intros", "outro", "basic", "spin"]
+    library = a_library_said(lambda number: {"label": labels[number % 4]})
+    placed = choreographed(SONG, library, Wishes()).plans[0].placed
+    danced = [library.move_of(one.block).annotation.label for one in placed]
+    in_place = {"intros": Role.INTRO, "outro": Role.OUTRO}
+    for number, (label, one) in enumerate(zip(danced, placed, strict=True)):
+        at_edge = number < 2 if label == "intros" else number >= len(placed) - 2
+        assert label not in in_place or at_edge or SONG.role(one.slot.section) == in_place[label]
+    assert "intros" in danced[:2]
+
+
+def test_where_nothing_else_is_there_it_is_danced_all_the_same():
+    library = a_library_said(lambda _: {"label": "outro"})
+    assert len(choreographed(SONG, library, Wishes()).plans[0].placed) > 2
+
+
+@pytest.mark.parametrize(("confidence", "is_told"), [(0.1, True), (0.9, False)])
+def test_a_song_whose_bars_are_unsure_is_said_to_be(confidence, is_told):
+    found = choreographed(replace(SONG, bar_confidence=confidence), a_library(20, 0), Wishes())
+    assert bool(messages(found, "BARS_UNSURE")) == is_told
 
 
 @pytest.mark.parametrize("seed", [1, 3, 7, 8])

@@ -141,3 +141,12 @@ def test_who_ask_at_once_get_the_same_made_once() -> None:
     with ThreadPoolExecutor(4) as pool:
         assert {*pool.map(ask, range(4))} == {*made}
     assert len(made) == 1
+
+
+def test_a_folder_that_may_only_be_read_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> bool:
+        raise PermissionError
+
+    library, blobs = a_library(2), MemoryBlobStore()
+    monkeypatch.setattr(blobs, "create", refused)
+    assert Cache(Cuts, blobs, BUCKET).of(library).version == library.version
