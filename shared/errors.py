@@ -216,6 +216,12 @@ class MissingSettings(PermanentError):
     code = "MISSING_SETTINGS"
 
 
+class UnfitNetwork(PermanentError):
+    """The segmentation network is not there, is damaged, or was made for another release."""
+
+    code = "UNFIT_NETWORK"
+
+
 class MissingTool(PermanentError):
     """A program that this command needs is not installed."""
 
