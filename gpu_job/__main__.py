@@ -8,7 +8,7 @@ import time
 from types import FrameType
 
 from gpu_job.devices import device
-from gpu_job.kinds import INFERENCES
+from gpu_job.kinds import inferences
 from gpu_job.worker import Worker
 from shared.gcp import connected
 from shared.measures import note_execution
@@ -18,7 +18,8 @@ def main() -> None:
     """Exits with 75 (``EX_TEMPFAIL``) where it was stopped with work left, so that the platform tries again: no
     other execution comes for jobs whose slot this one held."""
     stop = _stop_on_sigterm()
-    worker = Worker(connected(os.environ), INFERENCES, stop)
+    ports = connected(os.environ)
+    worker = Worker(ports, inferences(ports), stop)
     began_s = time.monotonic()
     note_execution(worker.run(), time.monotonic() - began_s, str(device()))
     if stop.is_set() and worker.is_work_left():

@@ -1,6 +1,7 @@
 """What each kind of job asks of the GPU. A new kind is one entry here, and one in shared/job.py."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -8,9 +9,12 @@ from gpu_job.choreography.inference import ChoreographInference
 from gpu_job.choreography.library_inference import LibraryInference
 from gpu_job.comparison.inference import CompareInference
 from gpu_job.segmentation.inference import SegmentInference
+from gpu_job.segmentation.methods import method
+from gpu_job.segmentation.moves import DEFAULT_METHOD
 from gpu_job.worker import Inference
 from shared.job import Kind
 from shared.media import Form, Written, mezzanine
+from shared.ports import Ports
 from shared.timeline import FloatArray
 
 FORM = Form()
@@ -21,9 +25,16 @@ def _transcoded(source: BinaryIO, target: Path, key_frames_s: FloatArray) -> Wri
     return mezzanine(source, target, FORM, key_frames_s)
 
 
-INFERENCES: Mapping[Kind, Inference] = {
-    Kind.SEGMENT: SegmentInference(),
-    Kind.COMPARE: CompareInference(),
-    Kind.CHOREOGRAPH: ChoreographInference(),
-    Kind.LIBRARY: LibraryInference(_transcoded, FORM.frame_rate_hz),
-}
+def inferences(ports: Ports) -> Mapping[Kind, Inference]:
+    """With the network that the settings name, loaded: where it cannot be had, no job is begun, and none fails for it.
+
+    Raises MissingSettings, UnfitNetwork, MissingTool; and Unavailable where trying again may help.
+    """
+    methods = partial(method, place=ports.settings.network, blobs=ports.blobs)
+    methods(DEFAULT_METHOD)
+    return {
+        Kind.SEGMENT: SegmentInference(methods),
+        Kind.COMPARE: CompareInference(methods),
+        Kind.CHOREOGRAPH: ChoreographInference(),
+        Kind.LIBRARY: LibraryInference(_transcoded, FORM.frame_rate_hz),
+    }

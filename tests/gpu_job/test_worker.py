@@ -566,7 +566,7 @@ def test_an_execution_that_is_stopped_with_work_left_fails_so_that_the_platform_
     if stopped:
         stop.set()
     monkeypatch.setattr(entry_point, "connected", lambda _: ports)
-    monkeypatch.setattr(entry_point, "INFERENCES", {Kind.SEGMENT: Fake()})
+    monkeypatch.setattr(entry_point, "inferences", lambda _: {Kind.SEGMENT: Fake()})
     monkeypatch.setattr(entry_point, "_stop_on_sigterm", lambda: stop)
     assert exit_code(entry_point.main) == code
 

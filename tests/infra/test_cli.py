@@ -133,6 +133,7 @@ class TestSegment:
             ("--min-counts", "2.5", "a whole number from 1 to 32"),
             ("--min-probability", "1.1", "a number from 0 to 1"),
             ("--min-probability", "nan", "a number from 0 to 1"),
+            ("--method", "guessing", "one of network, novelty"),
         ],
     )
     def test_an_option_that_cannot_be(self, run, text, tmp_path, option, value, what):

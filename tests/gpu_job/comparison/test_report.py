@@ -31,13 +31,14 @@ def told(dancer: Dancer) -> dict:
 
 def test_the_score_is_told_also_by_its_older_name(told, dancer):
     assert told["score"] == told["similarity_score"] == round(dancer.comparison.overall.score, 1)
-    assert (told["schema"], told["kind"], told["method"]) == (1, "compare", dancer.comparison.method)
+    assert (told["schema"], told["kind"], told["method"]) == (2, "compare", dancer.comparison.method)
 
 
 def test_every_move_and_limb_has_its_grade(told, dancer):
     (one,) = told["dancers"]
     assert set(one["limbs"]) == set(Limb)
     assert [move["label"] for move in one["moves"]] == [move.label for move in dancer.comparison.moves]
+    assert [move["letter"] for move in one["moves"]] == [move.letter for move in dancer.comparison.moves]
     assert all(set(move["limbs"]) == set(Limb) for move in one["moves"])
 
 
