@@ -15,9 +15,9 @@ from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.figures import SHOWN
 from gpu_job.comparison.findings import Comparison, Curves, Grade, Lateness, Limb
 from gpu_job.comparison.page import Names, report_html
-from gpu_job.segmentation import segment
 from tests.gpu_job.comparison.compared import HOSTILE, blind, compared
 from tests.gpu_job.comparison.danced import late, taken
+from tests.gpu_job.segmentation.truth import cut
 
 VOID = {"meta", "img", "input", "br", "link", "hr"}
 
@@ -88,7 +88,7 @@ def test_the_page_plays_what_was_compared() -> None:
 
 def test_a_real_comparison_is_told_in_words_and_numbers() -> None:
     teacher = taken()
-    comparison = compare(late(teacher, 3), teacher, segment(teacher.pose, teacher.audio).moves)
+    comparison = compare(late(teacher, 3), teacher, cut(teacher.pose, teacher.audio).moves)
     words, lateness = page(comparison).words, comparison.overall.lateness
     assert lateness is not None
     assert lateness.ms > 100

@@ -10,8 +10,8 @@ import pytest
 from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.findings import Grade, Limb
 from gpu_job.comparison.report import Dancer, curves_npz, overall_score, result
-from gpu_job.segmentation import segment
 from tests.gpu_job.comparison.danced import late, taken
+from tests.gpu_job.segmentation.truth import cut
 
 SOURCE = {"name": "a.mp4", "sha256": "0", "duration_s": 20.0}
 
@@ -19,7 +19,7 @@ SOURCE = {"name": "a.mp4", "sha256": "0", "duration_s": 20.0}
 @pytest.fixture(scope="module")
 def dancer() -> Dancer:
     teacher = taken(0)
-    moves = segment(teacher.pose, teacher.audio).moves
+    moves = cut(teacher.pose, teacher.audio).moves
     return Dancer("dancer", compare(late(teacher, 2), teacher, moves))
 
 
