@@ -216,6 +216,12 @@ class MissingSettings(PermanentError):
     code = "MISSING_SETTINGS"
 
 
+class BadLabels(PermanentError):
+    """The boundary labels cannot be read."""
+
+    code = "BAD_LABELS"
+
+
 class UnfitNetwork(PermanentError):
     """The segmentation network is not there, is damaged, or was made for another release."""
 
