@@ -94,11 +94,11 @@ def _lines(text: str) -> list[tuple[int, list[str]]]:
     """Those that are not empty, each with its number, in cells."""
     text = text.removeprefix("\ufeff")  # as spreadsheets begin a file
     header = text.lstrip().partition("\n")[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(_DELIMITERS, key=header.count))
+    reader = csv.reader(io.StringIO(text, newline=None), delimiter=max(_DELIMITERS, key=header.count))
     try:
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
-        raise _refused(reader.line_num, "it is no text") from error
+        raise _refused(reader.line_num, str(error)) from error
     found = [(line, cells) for line, cells in lines if any(cells)]
     if not found:
         raise BadLabels("There are no boundary labels in this table.")

@@ -55,6 +55,7 @@ https://dances.example/b%20c.mp4?x=1,P3,2.5
     "url,annotator,genre,counts\nb,ada,house,8,16,24",
     "url,annotator,counts,,\nb,ada,8,16,24",
     "video,annotator,counts\nb,ada,8,16,24",
+    "video,annotator,counts\rb,ada,8,16,24\r",
 ])  # fmt: skip
 def test_many_forms_say_the_same(text: str) -> None:
     assert told(text) == {"b": (Unit.COUNTS, {"ada": [8.0, 16.0, 24.0]})}
@@ -98,7 +99,7 @@ def test_the_unit_is_that_of_the_row_then_of_the_header_then_of_the_caller() -> 
     ("video,annotator,points\na,ada,1\nb,ada,1\na,ada,2", "line 4: ada has told of a before, in line 2."),
     ("video,points,unit\na,1,s\na,2,counts", "line 3: a is told in counts here, and in seconds in line 2."),
     ("points,video\n1,a,2", "line 2: it has more cells than there are columns: 2."),
-    ("video,points\na,1\nb,\0", "line 3: it is no text."),
+    (f"video,points\na,1\nb,{'1' * 200_000}", "line 3: field larger than field limit (131072)."),
     (f"{URL},ada,1\n{URL},eva,one", "line 2: 'one' is no number."),
 ])  # fmt: skip
 def test_what_is_wrong_is_told_by_its_line(text: str, why: str) -> None:
