@@ -33,6 +33,7 @@ from gpu_job.drawing import (
 from gpu_job.segmentation.grid import times_of
 from gpu_job.segmentation.motion import seen_image
 from gpu_job.segmentation.moves import Move, Segmentation
+from gpu_job.titles import UNKNOWN, UNSEEN
 from shared.features import HIPS, SHOULDERS, PoseFeatures
 from shared.timeline import FloatArray, IntArray, Segment
 
@@ -42,6 +43,7 @@ _MIN_ROW_S = 4.0
 _HEADER_HEIGHT, _ROW_HEIGHT, _NOTICE_HEIGHT = 124, 382, 36
 _TITLE, _FACTS, _DETAIL, _NOTE = 40, 23, 17, 18  # heights of letters
 _NAMES = (24, 20, 17)  # of a move's name: the largest with room for it
+_LEAST_OF_A_NAME = 4  # letters: fewer tell nobody which it is
 
 # Heights within a row, from its top.
 _FIGURES_TOP, _FIGURES_BOTTOM = 10, 164
@@ -161,20 +163,31 @@ def _lifted(y: float) -> float:
 
 
 def _name(move: Move, room: float) -> tuple[str, float]:
-    """What a move is called, and how large there is room for it; only its letter where the bar is narrow."""
+    """What a move is called, and how large there is room for it; the beginning of it where the bar is narrow, and
+    only its letter where it is very narrow."""
     sizes = [size for size in _NAMES if text_width(move.title, size) <= room]
-    return (move.title, sizes[0]) if sizes else (fitting([move.letter], room, _NAMES[0]), _NAMES[0])
+    if sizes:
+        return move.title, sizes[0]
+    begun = [f"{move.title[:end].rstrip()}…" for end in range(len(move.title) - 1, _LEAST_OF_A_NAME - 1, -1)]
+    short = fitting(begun if _is_named(move) else [], room, _NAMES[-1])
+    return (short, _NAMES[-1]) if short else (fitting([move.letter], room, _NAMES[0]), _NAMES[0])
 
 
 def _subtitle(move: Move, room: float) -> str:
     """Letter, counts and times, as far as there is room for them."""
-    letter = f"{move.letter}  ·  " if move.letter and move.title != f"move {move.letter}" else ""
+    letter = f"{move.letter}  ·  " if _is_named(move) else ""
     times = f"{clock(move.start_s, 1)} - {clock(move.end_s, 1)}"
     if move.counts is None:
         return fitting([f"{letter}{times}", times, clock(move.start_s, 1)], room, _DETAIL)
-    counts = f"{move.counts:g} counts" if move.counts != 1 else "1 count"
-    choices = [f"{letter}{counts}  ·  {times}", f"{letter}{counts}", counts, f"{move.counts:g}"]
+    number = f"{move.counts:g}"
+    counts = f"{number} counts" if move.counts != 1 else "1 count"
+    choices = [f"{letter}{counts}  ·  {times}", f"{letter}{counts}", f"{letter}{number}", number]
     return fitting(choices, room, _DETAIL)
+
+
+def _is_named(move: Move) -> bool:
+    """Whether its letter is not already its title."""
+    return move.label not in (UNKNOWN, UNSEEN)
 
 
 def _draw_figures(row: _Row, move: Move, piece: Segment, figures: _Figures) -> None:

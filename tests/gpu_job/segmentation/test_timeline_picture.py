@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gpu_job.drawing import MOVE_COLOURS, PAPER, Colour
+from gpu_job.segmentation import Move
 from gpu_job.segmentation.labels import letter as letter_of
-from gpu_job.segmentation.timeline_picture import MAX_ROW_S, WIDTH, colour_of, timeline_png
+from gpu_job.segmentation.timeline_picture import MAX_ROW_S, WIDTH, _name, _subtitle, colour_of, timeline_png
 from shared.features import AudioFeatures
 from tests.gpu_job.segmentation.truth import Truth, cut, danced, unseen
 
@@ -78,3 +80,26 @@ def test_warnings_are_written_below() -> None:
 def test_letters_beyond_the_palette_have_colours_of_their_own() -> None:
     colours = [colour_of(letter_of(number)) for number in range(3 * len(MOVE_COLOURS))]
     assert len(set(colours)) == len(colours)
+
+
+MOVE = Move(1.0, 3.0, 4.0, "cross_body_lead", 0.7, (), "B", 1.0)
+UNKNOWN = replace(MOVE, label="unknown", confidence=0.0)
+
+
+@pytest.mark.parametrize(("move", "room", "told"), [
+    (MOVE, 400, ("cross body lead", 24)), (MOVE, 150, ("cross body lead", 20)), (MOVE, 125, ("cross body lead", 17)),
+    (MOVE, 60, ("cross…", 17)), (MOVE, 20, ("B", 24)), (MOVE, 5, ("", 24)),
+    (UNKNOWN, 400, ("move B", 24)), (UNKNOWN, 40, ("B", 24)),
+])  # fmt: skip
+def test_a_move_is_named_as_far_as_there_is_room(move: Move, room: float, told: tuple[str, float]) -> None:
+    assert _name(move, room) == told
+
+
+@pytest.mark.parametrize(("move", "room", "told"), [
+    (MOVE, 400, "B  ·  4 counts  ·  0:01.0 - 0:03.0"),
+    (MOVE, 110, "B  ·  4 counts"), (MOVE, 60, "B  ·  4"), (MOVE, 12, "4"),
+    (UNKNOWN, 400, "4 counts  ·  0:01.0 - 0:03.0"), (replace(UNKNOWN, counts=1.0), 80, "1 count"),
+    (replace(MOVE, counts=None), 400, "B  ·  0:01.0 - 0:03.0"), (replace(UNKNOWN, counts=None), 60, "0:01.0"),
+])  # fmt: skip
+def test_beside_its_name_stand_its_letter_and_its_counts(move: Move, room: float, told: str) -> None:
+    assert _subtitle(move, room) == told
