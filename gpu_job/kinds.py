@@ -9,8 +9,7 @@ from gpu_job.choreography.inference import ChoreographInference
 from gpu_job.choreography.library_inference import LibraryInference
 from gpu_job.comparison.inference import CompareInference
 from gpu_job.segmentation.inference import SegmentInference
-from gpu_job.segmentation.methods import method
-from gpu_job.segmentation.moves import DEFAULT_METHOD
+from gpu_job.segmentation.methods import Methods, method
 from gpu_job.worker import Inference
 from shared.job import Kind
 from shared.media import Form, Written, mezzanine
@@ -25,13 +24,12 @@ def _transcoded(source: BinaryIO, target: Path, key_frames_s: FloatArray) -> Wri
     return mezzanine(source, target, FORM, key_frames_s)
 
 
-def inferences(ports: Ports) -> Mapping[Kind, Inference]:
-    """With the network that the settings name, loaded: where it cannot be had, no job is begun, and none fails for it.
+def methods_of(ports: Ports) -> Methods:
+    """With the network that the settings name, loaded when it is first asked for."""
+    return partial(method, place=ports.settings.network, blobs=ports.blobs)
 
-    Raises MissingSettings, UnfitNetwork, MissingTool; and Unavailable where trying again may help.
-    """
-    methods = partial(method, place=ports.settings.network, blobs=ports.blobs)
-    methods(DEFAULT_METHOD)
+
+def inferences(methods: Methods) -> Mapping[Kind, Inference]:
     return {
         Kind.SEGMENT: SegmentInference(methods),
         Kind.COMPARE: CompareInference(methods),

@@ -276,14 +276,16 @@ class TestClient:
         os.environ.update(before)
 
     def test_an_upload_prints_the_name_of_its_job(self, run, text, state):
-        status, _, told = run("upload", text, "--owner", "ada", "--min-counts", "4", "--state", state)
+        status, _, told = run(
+            "upload", text, "--owner", "ada", "--min-counts", "4", "--method", "novelty", "--state", state
+        )
         assert status == 0
         assert len(told) == 32
         until((state / "notes").exists)
         notes = [json.loads(line) for line in (state / "notes").read_text().splitlines()]
         resource = next(json.loads(note["text"]) for note in notes if note["attributes"].get("objectId"))
         assert re.fullmatch(r"videos/[0-9a-f]{32}/text\.mp4", resource["name"])
-        assert resource["metadata"] == {"owner": "ada", "min_counts": "4"}
+        assert resource["metadata"] == {"owner": "ada", "min_counts": "4", "method": "novelty"}
         assert resource["contentType"] == "video/mp4"
 
     def test_a_bad_wish_uploads_nothing(self, run, text, state, monkeypatch):
