@@ -37,9 +37,8 @@ CONDITIONS: dict[str, dict[str, float]] = {
 
 
 def main(dances: int, options: Options) -> None:
-    print(
-        f"{platform.machine()}, {torch.get_num_threads()} threads, {device()}, {dances} dances of a minute a row, {options.method}"
-    )
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, {device()}"
+    print(f"{machine}, {dances} dances of a minute a row, {options.method}")
     print(f"{'':36}{'F ±0.25 s':>10}{'worst':>7}{'F ±0.1 s':>10}{'bars':>7}{'2 bars':>7}")
     for name, condition in CONDITIONS.items():
         truths = [danced(FIRST_SEED + number, **condition) for number in range(dances)]
