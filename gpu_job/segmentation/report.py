@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from gpu_job.segmentation.moves import Move, Segmentation
+from gpu_job.segmentation.naming import Name
+from gpu_job.titles import UNKNOWN, UNSEEN
 from shared.features import PoseFeatures
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: moves have names. In 1 a move's ``label`` was its letter, ``move-A``."""
 KIND = "segment"
 SOURCE_FIELDS = ("name", "sha256", "container", "codecs", "width", "height", "rotation", "duration_s")
 _TIME_DIGITS, _PROBABILITY_DIGITS, _TEMPO_DIGITS, _SHARE_DIGITS = 3, 4, 2, 6
@@ -83,8 +86,19 @@ def curves_npz(segmentation: Segmentation) -> bytes:
 
 
 def clip_name(number: int, move: Move) -> str:
-    """What the clip of a move is called; ``number`` from 1: ``03_move-A.mp4``."""
-    return f"{number:02d}_{_slug(move.label)}.mp4"
+    """What the clip of a move is called; ``number`` from 1: ``03_spin.mp4``, ``03_move-A.mp4``."""
+    return f"{number:02d}_{_slug(move.title)}.mp4"
+
+
+def told_move(fields: Mapping[str, Any]) -> Move:
+    """A move as a result told it, of whatever schema."""
+    known = {name: fields[name] for name in ("start_s", "end_s", "counts", "probability")}
+    if "letter" not in fields:
+        letter = fields["label"].removeprefix("move-")
+        label, confidence = (UNSEEN, fields["confidence"]) if letter == UNSEEN else (UNKNOWN, 0.0)
+        return Move(**known, label=label, confidence=confidence, names=(), letter="" if label == UNSEEN else letter)
+    names = tuple(Name(name["label"], name["confidence"]) for name in fields["names"])
+    return Move(**known, **{name: fields[name] for name in ("label", "confidence", "letter")}, names=names)
 
 
 def _move(move: Move) -> dict[str, Any]:
@@ -94,8 +108,14 @@ def _move(move: Move) -> dict[str, Any]:
         "counts": _counts(move.counts),
         "label": move.label,
         "confidence": round(move.confidence, _PROBABILITY_DIGITS),
+        "names": [_name(name) for name in move.names],
+        "letter": move.letter,
         "probability": round(move.probability, _PROBABILITY_DIGITS),
     }
+
+
+def _name(name: Name) -> dict[str, Any]:
+    return {"label": name.label, "confidence": round(name.confidence, _PROBABILITY_DIGITS)}
 
 
 def _counts(counts: float | None) -> float | int | None:

@@ -16,8 +16,8 @@ from shared.job import Kind
 LEAST_SECONDS, MOST_SECONDS = 2, 900
 """Of a sample: a bar at any tempo; and what the service takes."""
 WISHES = frozenset({
-    "min_probability", "min_counts", "teacher", "dancers", "difficulty", "energy", "style", "seed", "alternatives",
-    "quality", "clip_id", "label", "tempo_bpm", "styles",
+    "min_probability", "min_counts", "method", "teacher", "dancers", "difficulty", "energy", "style", "seed",
+    "alternatives", "quality", "clip_id", "label", "tempo_bpm", "styles",
 })  # fmt: skip
 """Arguments that become options of a job."""
 
@@ -179,6 +179,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--min-probability", metavar="P", help="0 to 1, usually 0.5: higher, fewer boundaries, but surer ones"
     )
     parser.add_argument("--min-counts", metavar="N", help="1 to 32, usually 2: no move shorter than so many counts")
+    parser.add_argument("--method", metavar="M", help="network (usually), or novelty: without a network, and nameless")
 
 
 def _seconds(text: str) -> float:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from gpu_job.comparison.findings import Limb
 from gpu_job.comparison.wording import early_or_late_ms
+from gpu_job.titles import UNKNOWN, name_of, title
 from infra.local.outcome import Outcome
 from shared.job import Job, Kind, State
 from shared.library import QUALITIES
@@ -57,15 +58,24 @@ def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
         "from",
         "to",
         "counts",
-        "label",
+        "called",
+        "letter",
         "confidence",
         title="1 move" if len(moves) == 1 else f"{len(moves)} moves",
     )
     for number, move in enumerate(moves, 1):
         counts = "–" if move["counts"] is None else f"{move['counts']:g}"
         times = f"{move['start_s']:.2f} s", f"{move['end_s']:.2f} s"
-        table.add_row(str(number), *times, counts, move["label"], f"{move['confidence']:.0%}")
+        called = title(move["label"], move["letter"])
+        table.add_row(str(number), *times, counts, called, move["letter"], _sureness(move))
     return table
+
+
+def _sureness(move: Mapping[str, Any]) -> str:
+    """Of the name; and what it might be where nobody can tell for sure."""
+    if move["label"] != UNKNOWN:
+        return f"{move['confidence']:.0%}"
+    return f"{name_of(move['names'][0]['label'])}? {move['names'][0]['confidence']:.0%}" if move["names"] else "–"
 
 
 def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:
