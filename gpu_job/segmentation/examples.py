@@ -1,4 +1,4 @@
-"""What a boundary network is taught: dances whose boundaries are known, as estimators and beat trackers might tell them.
+"""What a boundary network is taught: dances whose boundaries are known, seen and heard as recordings are.
 
 Every example is a function of its seed and of the clips it is made from.
 """
@@ -6,7 +6,7 @@ Every example is a function of its seed and of the clips it is made from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,24 +14,30 @@ from gpu_job.segmentation.grid import HalfBeats
 from gpu_job.segmentation.inputs import Inputs, inputs
 from gpu_job.segmentation.joins import Joined, Manner, Source, joined
 from gpu_job.segmentation.performance import Performance
-from gpu_job.segmentation.solos import solo
+from gpu_job.segmentation.solos import drill, solo
 from shared.features import BLAZEPOSE_LANDMARKS, AudioFeatures, PoseFeatures
-from shared.timeline import BeatGrid, BoolArray, FloatArray
+from shared.timeline import BEATS_PER_BAR, BeatGrid, BoolArray, FloatArray
 
 _NOISE_IMAGE_HEIGHTS, _NOISY_SHARE = 0.006, 0.6
 _MOST_MISSED, _PATCHY_SHARE = 0.3, 0.5  # of single landmarks in single samples
 _GAPPED_SHARE, _LONGEST_GAP_S = 0.25, 2.0
 _PARTIAL_SHARE, _MOST_HIDDEN = 0.2, 7  # landmarks that are never seen
 _SOUND_LATE_SD_S = 0.03
+_DRILL_WEIGHT = 0.3
 _BARS_UNKNOWN_SHARE, _BEATS_UNKNOWN_SHARE = 0.15, 0.04
 
 
 @dataclass(frozen=True, slots=True)
 class Diet:
-    """What examples are made of. ``solos``: the share of imagined dancers."""
+    """What examples are made of.
 
-    solos: float = 0.3
-    manner: Manner = Manner()
+    ``solos``  share of choreographies of an imagined dancer
+    ``drills`` share of imagined drills. Where their units begin is often anybody's guess, so they count for less
+    """
+
+    solos: float = 0.2
+    drills: float = 0.06
+    manner: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,16 +56,30 @@ class Example:
 def example(sources: Sequence[Source], seed: int, diet: Diet) -> Example:
     """One dance, spoilt as recordings are."""
     rng = np.random.default_rng([seed, 1])
-    dance = solo(seed) if rng.random() < diet.solos else joined(sources, seed, diet.manner)
-    return taught(Performance(spoilt(dance.pose, rng).smoothed(), _misheard(dance, rng)), dance.joins_s, rng)
+    kind = rng.choice(3, p=[diet.solos, diet.drills, 1 - diet.solos - diet.drills])
+    dance = _dance(int(kind), sources, seed, diet)
+    performance = Performance(spoilt(dance.pose, rng).smoothed(), _misheard(dance, rng))
+    told = taught(performance, nearest_half_beats(performance.grid, dance.joins_s))
+    told = replace(told, weight=told.weight * (_DRILL_WEIGHT if kind == 1 else 1.0))
+    return _without_bars(told) if rng.random() < _BARS_UNKNOWN_SHARE else told
 
 
-def taught(performance: Performance, boundaries_s: FloatArray, rng: np.random.Generator | None = None) -> Example:
-    """A performance with its boundaries, each at the half-beat next to it; with ``rng``, at times without its bars."""
+def _dance(kind: int, sources: Sequence[Source], seed: int, diet: Diet) -> Joined:
+    match kind:
+        case 0:
+            return solo(seed)
+        case 1:
+            return drill(seed)
+        case _:
+            return joined(sources, seed, diet.manner)
+
+
+def taught(performance: Performance, target: FloatArray) -> Example:
+    """A performance with what is true of its half-beats, ``(H,)`` 0 … 1; its two ends are not judged."""
     (seen,) = inputs([performance])
-    if rng is not None and rng.random() < _BARS_UNKNOWN_SHARE:
-        seen = replace(seen, meter=_without_bars(seen.meter))
-    return Example(_packed(seen), nearest_half_beats(performance.grid, boundaries_s), judged(len(seen)))
+    weight = np.ones(len(seen), np.float32)
+    weight[[0, -1]] = 0
+    return Example(_packed(seen), target.astype(np.float32), weight)
 
 
 def nearest_half_beats(grid: HalfBeats, boundaries_s: FloatArray) -> FloatArray:
@@ -68,12 +88,6 @@ def nearest_half_beats(grid: HalfBeats, boundaries_s: FloatArray) -> FloatArray:
     places = np.round(2 * (grid.pulse.beat_of(boundaries_s) - grid.beats[0])).astype(int)
     target[places[(places > 0) & (places < len(grid) - 1)]] = 1
     return target
-
-
-def judged(half_beats: int) -> FloatArray:
-    weight = np.ones(half_beats, np.float32)
-    weight[[0, -1]] = 0
-    return weight
 
 
 def spoilt(pose: PoseFeatures, rng: np.random.Generator) -> PoseFeatures:
@@ -106,10 +120,10 @@ def _misheard(dance: Joined, rng: np.random.Generator) -> AudioFeatures:
     return replace(audio, beats=BeatGrid(audio.beats.beats_s + late_s, audio.beats.positions))
 
 
-def _without_bars(meter: FloatArray) -> FloatArray:
-    unknown = np.zeros_like(meter)
-    unknown[:, -2] = meter[:, -2]
-    return unknown
+def _without_bars(told: Example) -> Example:
+    meter = np.zeros_like(told.inputs.meter)
+    meter[:, BEATS_PER_BAR] = told.inputs.meter[:, BEATS_PER_BAR]
+    return replace(told, inputs=replace(told.inputs, meter=meter))
 
 
 def _packed(seen: Inputs) -> Inputs:

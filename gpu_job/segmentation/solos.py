@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_job.segmentation.joins import Joined
+from gpu_job.segmentation.joins import DANCE_BEATS, Joined
 from shared.features import BLAZEPOSE_LANDMARKS, COCO_TO_BLAZEPOSE, AudioFeatures, PoseFeatures
 from shared.timeline import BEATS_PER_BAR, BeatGrid, FloatArray, sample_count
 
 TEMPI_BPM = (78.0, 150.0)
 _UNITS, _UNIT_ODDS = (2, 4, 8), (0.35, 0.4, 0.25)
 _REPEATS = {2: (1, 1, 2, 4), 4: (1, 1, 2), 8: (1,)}  # so many times a unit is danced within one move
-_DRILL_SHARE, _DRILL_COUNTS = 0.3, (24, 112)
+_DRILL_COUNTS = (24, 112)
 _DRILL_UNITS, _DRILL_ODDS = (2, 4, 8), (0.55, 0.35, 0.1)
 _ODD_SHARE = 0.1  # of the moves that last a count more or less
 _OFF_THE_BAR_SHARE = 0.25  # of the dances whose moves begin on other counts than 1 and 3
@@ -63,14 +63,23 @@ class _Move:
         return self.rest + (self.waves * np.sin(turn)).sum(axis=2)
 
 
-def solo(seed: int, beats: int = 112) -> Joined:
-    """A dance, its moves' boundaries as :attr:`Joined.cuts`."""
-    rng = np.random.default_rng(seed)
+def solo(seed: int, beats: int = DANCE_BEATS) -> Joined:
+    """A choreography."""
+    return _dance(seed, beats, drilled=False)
+
+
+def drill(seed: int, beats: int = DANCE_BEATS) -> Joined:
+    """One unit over and over, then perhaps another."""
+    return _dance(seed, beats, drilled=True)
+
+
+def _dance(seed: int, beats: int, *, drilled: bool) -> Joined:
+    rng = np.random.default_rng([seed, int(drilled)])
     tempo_bpm = float(np.exp(rng.uniform(*np.log(TEMPI_BPM))))
     rate_hz = float(rng.choice([15.0, 15.0, 24.0, 30.0]))
     period_s, lead_s = 60 / tempo_bpm, float(rng.uniform(0, 1))
     offset = float(rng.integers(1, 8)) / 2 if rng.random() < _OFF_THE_BAR_SHARE else 0.0
-    moves, cuts, total = _moves(rng, beats)
+    moves, cuts, total = _moves(rng, beats, drilled=drilled)
     duration_s = lead_s + period_s * total
     beat = (np.arange(sample_count(duration_s, rate_hz)) / rate_hz - lead_s) / period_s
     first = int(np.floor(offset))
@@ -87,8 +96,7 @@ def solo(seed: int, beats: int = 112) -> Joined:
     return Joined(pose, audio, (), joins=np.round(2 * edges) / 2, nulls=np.zeros(0))
 
 
-def _moves(rng: np.random.Generator, beats: int) -> tuple[list[_Move], list[float], float]:
-    drilled = bool(rng.random() < _DRILL_SHARE)
+def _moves(rng: np.random.Generator, beats: int, *, drilled: bool) -> tuple[list[_Move], list[float], float]:
     home = rng.normal(0, 1, _ANGLES) * _REST_SD
     moves: list[_Move] = []
     cuts: list[float] = []
