@@ -35,8 +35,7 @@ def twins(poses: Sequence[PoseFeatures]) -> list[tuple[int, int]]:
         raise ValueError(f"poses at {sorted(rates)} samples a second cannot be held against one another")
     window = math.ceil(WINDOW_S * max(rates, default=1.0))
     rows = [_rows(pose) for pose in poses]
-    near = [(i, j) for i, j in _candidates(rows) if _least_apart(rows[i], rows[j], window) <= MOST_APART_IMAGE_HEIGHTS]
-    return near
+    return [(i, j) for i, j in _candidates(rows) if _least_apart(rows[i], rows[j], window) <= MOST_APART_IMAGE_HEIGHTS]
 
 
 def _rows(pose: PoseFeatures) -> FloatArray:
