@@ -48,6 +48,6 @@ def _run(project: str, config: Mapping[str, Any]) -> Any:
     try:
         import wandb
     except ModuleNotFoundError as error:
-        raise MissingTool("Logging to Weights & Biases needs its package: pip install 'dancebits[tracking]'.") from error
+        raise MissingTool("Weights & Biases needs its package: pip install 'dancebits[tracking]'.") from error
     entity, _, name = project.rpartition("/")
     return wandb.init(entity=entity or None, project=name, config=dict(config))

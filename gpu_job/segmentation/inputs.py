@@ -111,7 +111,7 @@ def likeness(pairs: Band, half_beats: int) -> Tensor:
 
 
 def _by_half_beat(sums: Tensor, half_beats: int) -> Tensor:
-    """Running sums over points, ``(B, P + 1, L)`` → sums over the points of each half-beat and each lag of half-beats."""
+    """Running sums over points, ``(B, P + 1, L)`` → sums over each half-beat, at lags of whole half-beats."""
     edges = torch.arange(half_beats + 1, device=sums.device) * POINTS_PER_HALF_BEAT
     rows = sums[:, edges.clamp(max=sums.shape[1] - 1), ::POINTS_PER_HALF_BEAT]
     return rows.diff(dim=1)

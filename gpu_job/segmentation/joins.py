@@ -132,7 +132,7 @@ PLAIN = Manner(musical=0.0, brief=0.0, looks=False, rates_hz=(30.0,), tempi=(0.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """A part between two cuts: ``first_beat`` of the clip at ``start``, going on ``speed`` times as fast as the beat."""
+    """Between two cuts: ``first_beat`` of the clip at ``start``, going on ``speed`` times as fast as the beat."""
 
     block: Block
     start: float

@@ -44,7 +44,7 @@ def method(name: MethodName, place: str = "", blobs: BlobStore | None = None) ->
 
 def _network(place: str, blobs: BlobStore | None) -> Method:
     from gpu_job.segmentation.inputs import INPUT_SCHEMA
-    from gpu_job.segmentation.network import NetworkModel
+    from gpu_job.segmentation.network_model import NetworkModel
 
     checkpoint = checkpoint_at(place, blobs, features=INPUT_SCHEMA)
     return Method(checkpoint.version, NetworkModel.of(checkpoint))

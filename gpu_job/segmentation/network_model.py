@@ -64,8 +64,7 @@ class NetworkModel:
 
 def networks_of(checkpoint: Checkpoint) -> dict[int, BoundaryNetwork]:
     config = checkpoint.config
-    by_fold = {int(fold): _network(config["shape"], _tensors(checkpoint, fold)) for fold in config["folds"]}
-    return by_fold
+    return {int(fold): _network(config["shape"], _tensors(checkpoint, fold)) for fold in config["folds"]}
 
 
 def _tensors(checkpoint: Checkpoint, fold: int) -> dict[str, Tensor]:

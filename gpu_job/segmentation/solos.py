@@ -35,7 +35,7 @@ _ASPECT = 16 / 9
 # and sideways. Left and right are alike.
 _LIMBS = ("thigh_left", "thigh_right", "arm_left", "arm_right")
 _ANGLES = 2 * len(_LIMBS) + len(_LIMBS) + 6
-"""Forward and sideways of four limbs, the bend of four knees and elbows; lean (2), twist, yaw, and the hips' place (2)."""
+"""Forward and sideways of four limbs, the bend of knees and elbows; lean (2), twist, yaw, place of the hips (2)."""
 _REST_SD = np.array([*[0.15, 0.12] * 2, *[0.6, 0.5] * 2, 0.2, 0.2, 0.7, 0.7, 0.12, 0.1, 0.15, 0.4, 0.0, 0.0])
 _SWING_SD = np.array([*[0.35, 0.25] * 2, *[0.6, 0.55] * 2, 0.4, 0.4, 0.6, 0.6, 0.15, 0.15, 0.25, 0.35, 0.12, 0.05])
 _GROOVE_SD = np.array([*[0.05, 0.03] * 2, *[0.08, 0.05] * 2, 0.12, 0.12, 0.1, 0.1, 0.05, 0.03, 0.05, 0.03, 0.02, 0.03])
@@ -215,7 +215,7 @@ def _joints(rng: np.random.Generator, angles: FloatArray) -> FloatArray:
             points[:, number + side] = place
         points[:, 7 + side] = spine + across * 0.07 + [0, 0.2, 0]
         points[:, 2 + 3 * side] = spine + across * 0.03 + [0, 0.22, -0.09]
-    points[:, 0] = spine + [0, 0.19, -0.11]
+    points[:, 0] = spine + np.array([0, 0.19, -0.11])
     c, s = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
     turned = np.stack(
         [c * points[..., 0] - s * points[..., 2], points[..., 1], s * points[..., 0] + c * points[..., 2]], axis=2

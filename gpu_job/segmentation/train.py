@@ -2,11 +2,10 @@
 
     python -m gpu_job.segmentation.train CLIPS [--annotations FILE] [--out network.safetensors]
 
-CLIPS is a folder with the videos that ``annotations.json`` names (as for `dancebits library build`). Poses and sound are
-extracted once and kept in the folder --work, beside the state of the training: the same command goes on where it was
-stopped, and gives the same network. For each fold of the clips one network is trained on all others; a checkpoint holds
-them all, with what each has seen, so that `python -m gpu_job.segmentation.evaluate` judges each by clips that are new to
-it.
+CLIPS is a folder with the videos that ``annotations.json`` names (as for `dancebits library build`). Poses and sound
+are extracted once and kept in the folder --work, beside the state of the training: the same command goes on where it
+was stopped, and gives the same network. For each fold of the clips one network is trained on all others. The file holds
+them all, and what each has seen, so that `python -m gpu_job.segmentation.evaluate` judges each by clips new to it.
 
 Where people have marked boundaries in other videos, --labels TABLE.csv --videos FOLDER adds these: a row for each video
 and annotator, with the video's address or name and the points in seconds or counts.
@@ -104,8 +103,8 @@ def _train(chosen: argparse.Namespace) -> int:
 
 
 def _network(
-    fold: int, clips: Sequence[Clip], fold_of: Mapping[str, int], marked: Sequence[Example], recipe: Recipe, state: Path,
-    chosen: argparse.Namespace, log: Log,
+    fold: int, clips: Sequence[Clip], fold_of: Mapping[str, int], marked: Sequence[Example], recipe: Recipe,
+    state: Path, chosen: argparse.Namespace, log: Log,
 ) -> BoundaryNetwork:  # fmt: skip
     """The network that never sees the clips of this fold, trained to its end from wherever it was."""
     sources = [source(clip) for clip in clips]
@@ -158,7 +157,8 @@ def _facts(
 
 def _state_name(clips: Sequence[Clip], recipe: Recipe, chosen: argparse.Namespace) -> str:
     """Another recipe, or other clips, are another training."""
-    said = [clip.digest for clip in clips], recipe.facts(), chosen.seed, chosen.pretraining, chosen.folds, str(chosen.labels)
+    asked = chosen.seed, chosen.pretraining, chosen.folds, str(chosen.labels)
+    said = [clip.digest for clip in clips], recipe.facts(), asked
     return "state-" + hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 

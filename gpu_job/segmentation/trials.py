@@ -86,9 +86,8 @@ USUAL = next(iter(CONDITIONS))
 def trials(sources: Sequence[Source], seeds: Sequence[int], condition: Condition) -> list[Trial]:
     """One for each seed; the same seed is the same dance in every condition."""
     dances = (joined(sources, seed, condition.manner) for seed in seeds)
-    return [
-        Trial.of(condition.change(dance, np.random.default_rng(seed))) for dance, seed in zip(dances, seeds, strict=True)
-    ]
+    changed = (condition.change(dance, np.random.default_rng(seed)) for dance, seed in zip(dances, seeds, strict=True))
+    return [Trial.of(dance) for dance in changed]
 
 
 def best_grid_s(trial: Trial, tolerance_s: float) -> list[float]:
