@@ -246,7 +246,7 @@ def _shifts(rng: np.random.Generator, pieces: Sequence[_Piece]) -> list[FloatArr
     At joins and null joins alike: a jump of the hips tells nothing.
     """
     jump = _JUMP * float(rng.random()) ** 2
-    shifts = [np.zeros(2)]
+    shifts: list[FloatArray] = [np.zeros(2)]
     for before, after in itertools.pairwise(pieces):
         here, there = (piece.shown(np.array([after.start]))[0, list(HIPS)].mean(axis=0) for piece in (before, after))
         shifts.append(shifts[-1] + np.nan_to_num(here - there) + rng.normal(0, jump, 2) * [1.0, 0.3])

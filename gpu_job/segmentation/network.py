@@ -8,8 +8,9 @@ for dancers and moves that were never seen, which what is learnt of postures doe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch.nn.functional import gelu, pad
 from gpu_job.segmentation.inputs import CHANNELS, LAGS, METER, SOUND, Batch
 
 _JITTER = 0.02
+_FEW = -2.5  # log-odds before anything is learnt: few half-beats are boundaries
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,12 @@ class Shape:
     pose: bool = True
     sound: bool = False
 
-    def facts(self) -> dict[str, object]:
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Shape:
+        """As :meth:`facts` told it, from JSON. Raises TypeError for what no shape has."""
+        return cls(**{name: tuple(value) if name == "dilations" else value for name, value in facts.items()})
+
+    def facts(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -53,14 +60,13 @@ class BoundaryNetwork(nn.Module):
             self.hearing = nn.Conv1d(SOUND, width, 5, padding=2)
         self.counting = nn.Linear(METER, width)
         self.blocks = nn.ModuleList(_Block(width, dilation, shape.dropout) for dilation in shape.dilations)
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
+        self.head_norm, self.head_out = nn.LayerNorm(width), nn.Linear(width, 1)
         self.drop, self.drop_motion = nn.Dropout(shape.dropout), nn.Dropout(shape.motion_dropout)
-        with torch.no_grad():
-            self.head[1].bias.fill_(-2.5)  # few half-beats are boundaries
+        nn.init.constant_(self.head_out.bias, _FEW)
 
     def forward(self, batch: Batch) -> Tensor:
         """``(B, H)`` log-odds that a move ends and another begins there."""
-        return self.head(self.trunk(batch))[..., 0]
+        return self.head_out(self.head_norm(self.trunk(batch)))[..., 0]
 
     def trunk(self, batch: Batch) -> Tensor:
         """``(B, H, C)``."""

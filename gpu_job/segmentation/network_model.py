@@ -77,7 +77,7 @@ def _tensors(checkpoint: Checkpoint, fold: int) -> dict[str, Tensor]:
 
 
 def _network(shape: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> BoundaryNetwork:
-    network = BoundaryNetwork(Shape(**{**shape, "dilations": tuple(shape["dilations"])}))
+    network = BoundaryNetwork(Shape.of(shape))
     network.load_state_dict(dict(tensors))
     return network.to(device()).eval()
 

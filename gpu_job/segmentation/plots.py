@@ -57,7 +57,7 @@ def _by_dance(axes: Axes, trials: Sequence[Trial], found: Mapping[str, Found]) -
 
 
 def _errors(axes: Axes, trials: Sequence[Trial], found: Mapping[str, Found]) -> None:
-    bins = np.linspace(-COARSE_S, COARSE_S, 41)
+    bins = np.linspace(-COARSE_S, COARSE_S, 41).tolist()
     for name, boundaries in found.items():
         pairs = zip(boundaries, trials, strict=True)
         off = [match.error_s for told, one in pairs for match in matches(told, one.joins_s.tolist(), COARSE_S)]

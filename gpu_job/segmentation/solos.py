@@ -122,7 +122,7 @@ def _another(
     """A new move, or one that was danced before, but not the last one."""
     before = moves[:-1]
     if before and rng.random() < _AGAIN_SHARE:
-        return replace(before[rng.integers(len(before))], start=start)
+        return replace(before[int(rng.integers(len(before)))], start=start)
     unit = float(rng.choice(_DRILL_UNITS, p=_DRILL_ODDS) if drilled else rng.choice(_UNITS, p=_UNIT_ODDS))
     if not drilled and unit > 2 and rng.random() < _ODD_SHARE:
         unit += float(rng.choice([-1.0, 1.0]))

@@ -28,9 +28,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gpu_job.devices import device
 from gpu_job.segmentation.checkpoint import KIND, Checkpoint
-from gpu_job.segmentation.clips import Clip, extracted, folds
+from gpu_job.segmentation.clips import Clip, extracted
 from gpu_job.segmentation.curves import Log
 from gpu_job.segmentation.examples import Diet, Example, example
+from gpu_job.segmentation.folds import folds
 from gpu_job.segmentation.inputs import INPUT_SCHEMA
 from gpu_job.segmentation.joins import Source
 from gpu_job.segmentation.labelled import labelled_examples
@@ -45,11 +46,9 @@ console = Console()
 
 HELD_OUT_DANCES = 32
 _HELD_OUT_SEED = 900_000_000
-_GIVEN: Mapping[str, Mapping[str, bool]] = {
-    "pose": {"pose": True, "sound": False},
-    "sound": {"pose": False, "sound": True},
-    "both": {"pose": True, "sound": True},
-}
+_GIVEN: Mapping[str, Shape] = {
+    "pose": Shape(), "sound": Shape(pose=False, sound=True), "both": Shape(sound=True),
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +87,7 @@ def _train(chosen: argparse.Namespace) -> int:
     clips = extracted(chosen.clips, chosen.annotations, chosen.work / "clips")
     fold_of = folds(clips, chosen.folds)
     marked = labelled_examples(chosen.labels, chosen.videos, chosen.work / "videos") if chosen.labels else []
-    recipe = Recipe(shape=Shape(**_GIVEN[chosen.inputs]), epochs=chosen.epochs)
+    recipe = Recipe(shape=_GIVEN[chosen.inputs], epochs=chosen.epochs)
     state = chosen.work / _state_name(clips, recipe, chosen)
     state.mkdir(parents=True, exist_ok=True)
     wanted = chosen.only or range(chosen.folds)

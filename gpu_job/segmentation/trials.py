@@ -15,7 +15,7 @@ from gpu_job.segmentation.looks import MIRRORED
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.scoring import f_measure, matches
 from shared.features import AudioFeatures, PoseFeatures
-from shared.timeline import BeatGrid, FloatArray
+from shared.timeline import BeatGrid, BoolArray, FloatArray
 
 FINE_S, COARSE_S = 0.25, 0.5
 ON_GRID_S = 0.035
@@ -156,5 +156,5 @@ def _with_beats(audio: AudioFeatures, beats_s: FloatArray) -> AudioFeatures:
     return replace(audio, beats=beats, tempo_bpm=60 / beats.period_s)
 
 
-def _of(pose: PoseFeatures, image: FloatArray, seen: FloatArray) -> PoseFeatures:
+def _of(pose: PoseFeatures, image: FloatArray, seen: BoolArray) -> PoseFeatures:
     return PoseFeatures.from_landmarks(np.where(seen[..., None], image, np.nan), seen, pose.rate_hz)

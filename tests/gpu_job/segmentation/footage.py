@@ -46,4 +46,4 @@ def coupled(one: PoseFeatures, other: PoseFeatures) -> Couple:
 
 def clip(name: str, label: str | None = "basic", pose: PoseFeatures | None = None, seed: int = 0) -> Clip:
     pose = recorded(seed, 4.0) if pose is None else pose
-    return Clip(name, label, pose, None, AudioFeatures.silent(len(pose) / pose.rate_hz, pose.rate_hz))
+    return Clip(name, name, label, pose, None, AudioFeatures.silent(len(pose) / pose.rate_hz, pose.rate_hz))

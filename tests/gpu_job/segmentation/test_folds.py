@@ -27,7 +27,7 @@ def test_labels_and_clips_are_spread_evenly(clips, count):
     dealt = folds(clips, count)
     assert dealt.keys() == {clip.name for clip in clips}
     assert set(dealt.values()) <= set(range(count))
-    for label in {clip.label for clip in clips}:
+    for label in {one.label for one in clips}:
         many = Counter(dealt[clip.name] for clip in clips if clip.label == label)
         assert max(many.values()) - min(many[fold] for fold in range(count)) <= 1
 
