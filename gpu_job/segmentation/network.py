@@ -37,7 +37,8 @@ class Shape:
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Shape:
         """As :meth:`facts` told it, from JSON. Raises TypeError for what no shape has."""
-        return cls(**{name: tuple(value) if name == "dilations" else value for name, value in facts.items()})
+        told: dict[str, Any] = {**facts, "dilations": tuple(facts["dilations"])}
+        return cls(**told)
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)

@@ -90,6 +90,8 @@ def epochs(
 
     Taken up again after any epoch, it goes on as if never interrupted.
     """
+    if progress.epoch >= recipe.epochs:
+        return
     with _kitchen(sources, recipe, seed) as dances_of:
         youngest: deque[Sequence[Example]] = deque(maxlen=max(1, recipe.kept // recipe.fresh))
         for epoch in range(max(0, progress.epoch - (youngest.maxlen or 1) + 1), progress.epoch):
