@@ -15,6 +15,7 @@ from rich.table import Table
 
 from gpu_job.comparison.findings import Limb
 from gpu_job.comparison.wording import early_or_late_ms
+from gpu_job.notice import Notice
 from infra.local.outcome import Outcome
 from shared.job import Job, Kind, State
 from shared.library import QUALITIES
@@ -34,6 +35,11 @@ def progress(first: str = "Opening the video") -> Generator[Callable[[Job], None
 def say(sentence: str) -> None:
     """On one line, however long: a terminal wraps it by itself, and a file keeps it whole."""
     console.print(sentence, highlight=False, soft_wrap=True)
+
+
+def finding(name: str, notice: Notice) -> None:
+    """What is to be said of one clip of many."""
+    say(f"{escape(name)}: [yellow]{notice.code}[/yellow]: {escape(notice.message)}")
 
 
 def outcome(job: Job, out: Path | None = None) -> int:
@@ -172,8 +178,8 @@ def library(outcomes: Sequence[Outcome], moves: int, blocks: int, others: Sequen
     """What a build of the library came to: every clip of which there is something to say, by name."""
     states = Counter(outcome.state for outcome in outcomes)
     for outcome in outcomes:
-        for finding in outcome.findings:
-            say(f"{escape(outcome.clip_id)}: [yellow]{finding.code}[/yellow]: {escape(finding.message)}")
+        for notice in outcome.findings:
+            finding(outcome.clip_id, notice)
     for clip_id in others:
         name = escape(clip_id)
         say(f"{name}: not in the annotations but in the library, and danced: delete moves/{name}-*.npz to take it out.")
