@@ -1,7 +1,7 @@
 """Clips dealt into folds, so that what is learned from some is tested on the others.
 
-The same clips are dealt the same way on every machine. Each fold has its share of every label, and clips that show
-overlapping footage lie in one fold. Who dances is not known here: one dancer may be in all folds.
+The same clips are dealt the same way on every machine. Each fold has its share of every label, and twins (see
+:mod:`gpu_job.segmentation.twins`) lie in one fold. Who dances is not known here: one dancer may be in all folds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from gpu_job.segmentation.clips import Clip
-from gpu_job.segmentation.footage_twins import twins
+from gpu_job.segmentation.twins import twins
 
 FOLDS = 5
 
@@ -33,7 +33,7 @@ def folds(clips: Sequence[Clip], count: int = FOLDS) -> Mapping[str, int]:
 
 
 def _groups(clips: Sequence[Clip]) -> list[list[Clip]]:
-    """Clips that hang together by shared footage, also by way of a third."""
+    """Clips that hang together as twins, also by way of a third."""
     group_of = list(range(len(clips)))
     for one, other in twins([clip.pose for clip in clips]):
         kept, merged = group_of[one], group_of[other]

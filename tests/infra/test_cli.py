@@ -63,7 +63,8 @@ class TestUsage:
         assert "COMMAND" in said
 
     @pytest.mark.parametrize(
-        "command", ["demo", "segment", "compare", "choreograph", "library", "up", "upload", "watch", "token"]
+        "command",
+        ["demo", "segment", "compare", "choreograph", "library", "features", "up", "upload", "watch", "token"],
     )
     def test_every_command_explains_itself(self, run, command):
         status, _, told = run(command, "--help")
@@ -80,6 +81,7 @@ class TestUsage:
             (["library"], "ACTION"),
             (["library", "build", "clips", "--out", "lib"], "required: --annotations"),
             (["library", "recommend", "lib", "--level", "2"], "'2' is no number from 0 to 1"),
+            (["features", "clips", "--rate", "1"], "'1' is no number from 5 to 60"),
             (["demo", "--seconds", "long"], "'long' is no number from 2 to 900"),
             (["demo", "--seconds", "0"], "'0' is no number from 2 to 900"),
             (["demo", "--seconds", "nan"], "'nan' is no number from 2 to 900"),

@@ -25,10 +25,10 @@ labels = st.sampled_from(["basic", "spin", "outro", None])
 )), st.integers(1, 6))  # fmt: skip
 def test_labels_and_clips_are_spread_evenly(clips, count):
     dealt = folds(clips, count)
-    assert dealt.keys() == {clip.name for clip in clips}
+    assert dealt.keys() == {one.name for one in clips}
     assert set(dealt.values()) <= set(range(count))
     for label in {one.label for one in clips}:
-        many = Counter(dealt[clip.name] for clip in clips if clip.label == label)
+        many = Counter(dealt[one.name] for one in clips if one.label == label)
         assert max(many.values()) - min(many[fold] for fold in range(count)) <= 1
 
 
@@ -46,7 +46,7 @@ def test_neighbours_in_name_are_not_neighbours_in_folds():
     """As `spin1` and `spin2` of one evening would be, were clips dealt in the order of their names."""
     clips = [short_clip(f"clip{number:02d}", "spin") for number in range(20)]
     dealt = folds(clips)
-    assert [dealt[clip.name] for clip in clips] != [number % 5 for number in range(20)]
+    assert [dealt[one.name] for one in clips] != [number % 5 for number in range(20)]
 
 
 def test_clips_of_the_same_footage_share_a_fold_whatever_they_are_called():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpu_job.segmentation.footage_twins import MOST_APART_IMAGE_HEIGHTS, twins
+from gpu_job.segmentation.twins import MOST_APART_IMAGE_HEIGHTS, twins
 from tests.gpu_job.segmentation.footage import jittered, piece, recorded
 from tests.gpu_job.segmentation.truth import unseen
 
