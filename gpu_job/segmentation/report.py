@@ -92,13 +92,18 @@ def clip_name(number: int, move: Move) -> str:
 
 def told_move(fields: Mapping[str, Any]) -> Move:
     """A move as a result told it, of whatever schema."""
-    known = {name: fields[name] for name in ("start_s", "end_s", "counts", "probability")}
-    if "letter" not in fields:
-        letter = fields["label"].removeprefix("move-")
-        label, confidence = (UNSEEN, fields["confidence"]) if letter == UNSEEN else (UNKNOWN, 0.0)
-        return Move(**known, label=label, confidence=confidence, names=(), letter="" if label == UNSEEN else letter)
-    names = tuple(Name(name["label"], name["confidence"]) for name in fields["names"])
-    return Move(**known, **{name: fields[name] for name in ("label", "confidence", "letter")}, names=names)
+    told = fields if "letter" in fields else _as_now(fields)
+    names = tuple(Name(name["label"], name["confidence"]) for name in told["names"])
+    same = ("start_s", "end_s", "counts", "label", "confidence", "letter", "probability")
+    return Move(**{name: told[name] for name in same}, names=names)
+
+
+def _as_now(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a result of schema 1 told of a move."""
+    if fields["label"] == UNSEEN:
+        return {**fields, "names": [], "letter": ""}
+    letter = fields["label"].removeprefix("move-")
+    return {**fields, "label": UNKNOWN, "confidence": 0.0, "names": [], "letter": letter}
 
 
 def _move(move: Move) -> dict[str, Any]:
