@@ -20,17 +20,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from gpu_job.segmentation.clips import Clip, extracted
 from gpu_job.segmentation.inputs import INPUT_SCHEMA
-from gpu_job.segmentation.joins import Source
-from gpu_job.segmentation.methods import Method
-from gpu_job.segmentation.network_file import checkpoint_at
-from gpu_job.segmentation.network_model import NetworkModel
-from gpu_job.segmentation.novelty import NoveltyModel
-from gpu_job.segmentation.performance import BoundaryModel
-from gpu_job.segmentation.plots import plots
-from gpu_job.segmentation.segmenting import segment_batch
-from gpu_job.segmentation.trials import (
+from gpu_job.segmentation.learning.clips import Clip, extracted
+from gpu_job.segmentation.learning.joins import Source
+from gpu_job.segmentation.learning.plots import plots
+from gpu_job.segmentation.learning.trials import (
     COARSE_S,
     CONDITIONS,
     FINE_S,
@@ -44,6 +38,12 @@ from gpu_job.segmentation.trials import (
     on_grid,
     trials,
 )
+from gpu_job.segmentation.methods import Method
+from gpu_job.segmentation.network_file import checkpoint_at
+from gpu_job.segmentation.network_model import NetworkModel
+from gpu_job.segmentation.novelty import NoveltyModel
+from gpu_job.segmentation.performance import BoundaryModel
+from gpu_job.segmentation.segmenting import segment_batch
 from shared.errors import DanceBitsError
 from shared.timeline import FloatArray
 

@@ -28,18 +28,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gpu_job.devices import device
 from gpu_job.segmentation.checkpoint import KIND, Checkpoint
-from gpu_job.segmentation.clips import Clip, extracted
-from gpu_job.segmentation.curves import Log
-from gpu_job.segmentation.examples import Diet, Example, example
-from gpu_job.segmentation.folds import folds
 from gpu_job.segmentation.inputs import INPUT_SCHEMA
-from gpu_job.segmentation.joins import Source
-from gpu_job.segmentation.labelled import labelled_examples
+from gpu_job.segmentation.learning.clips import Clip, extracted
+from gpu_job.segmentation.learning.curves import Log
+from gpu_job.segmentation.learning.examples import Diet, Example, example
+from gpu_job.segmentation.learning.folds import folds
+from gpu_job.segmentation.learning.joins import Source
+from gpu_job.segmentation.learning.labelled import labelled_examples
+from gpu_job.segmentation.learning.pretraining import pretrain
+from gpu_job.segmentation.learning.training import Progress as Training
+from gpu_job.segmentation.learning.training import Recipe, begun, epochs, loss_of
 from gpu_job.segmentation.network import BoundaryNetwork, Shape
 from gpu_job.segmentation.network_model import tensors_of
-from gpu_job.segmentation.pretraining import pretrain
-from gpu_job.segmentation.training import Progress as Training
-from gpu_job.segmentation.training import Recipe, begun, epochs, loss_of
 from shared.errors import DanceBitsError
 
 console = Console()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from functions.pose import couple, extraction
-from gpu_job.segmentation.clips import NotExtracted, clips_in, extracted
+from gpu_job.segmentation.learning.clips import NotExtracted, clips_in, extracted
 from infra.local import cli
 from infra.local.sample.video import write_sample
 from shared.couple import Couple

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_job.segmentation.boundary_labels import SIGMA_BEATS, Labelled, Unit, matched, soft_labels
+from gpu_job.segmentation.learning.boundary_labels import SIGMA_BEATS, Labelled, Unit, matched, soft_labels
 from shared.errors import BadLabels
 
 HALF_BEATS = np.arange(0, 8.5, 0.5)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gpu_job.segmentation import clips as module
-from gpu_job.segmentation.clips import NotExtracted, clips_in, extracted
+from gpu_job.segmentation.learning.clips import NotExtracted, clips_in, extracted
 from shared.errors import BadMessage, NotFound
-from tests.gpu_job.segmentation.footage import clip, coupled, recorded
+from tests.gpu_job.segmentation.learning.footage import clip, coupled, recorded
 from tests.gpu_job.segmentation.truth import unseen
 
 DIGEST = "0123456789abcdef"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_job.segmentation.joins import DANCE_BEATS, Joined
+from gpu_job.segmentation.learning.joins import DANCE_BEATS, Joined
 from shared.features import BLAZEPOSE_LANDMARKS, COCO_TO_BLAZEPOSE, AudioFeatures, PoseFeatures
 from shared.timeline import BEATS_PER_BAR, BeatGrid, FloatArray, sample_count
 

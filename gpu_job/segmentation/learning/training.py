@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from gpu_job.devices import device
-from gpu_job.segmentation.examples import Diet, Example, example
 from gpu_job.segmentation.inputs import Batch
-from gpu_job.segmentation.joins import Source
+from gpu_job.segmentation.learning.examples import Diet, Example, example
+from gpu_job.segmentation.learning.joins import Source
 from gpu_job.segmentation.network import BoundaryNetwork, Shape
 
 _SEEDS_APART = 1_000_000  # of one epoch's dances from those of another network

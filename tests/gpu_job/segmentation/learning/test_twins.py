@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpu_job.segmentation.twins import MOST_APART_IMAGE_HEIGHTS, twins
-from tests.gpu_job.segmentation.footage import jittered, piece, recorded
+from gpu_job.segmentation.learning.twins import MOST_APART_IMAGE_HEIGHTS, twins
+from tests.gpu_job.segmentation.learning.footage import jittered, piece, recorded
 from tests.gpu_job.segmentation.truth import unseen
 
 JITTER_IMAGE_HEIGHTS = 0.01  # more than an estimator has on real clips, less than makes others alike

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_job.segmentation.joins import PLAIN, Joined, Manner, Source, joined
-from gpu_job.segmentation.looks import MIRRORED
+from gpu_job.segmentation.learning.joins import PLAIN, Joined, Manner, Source, joined
+from gpu_job.segmentation.learning.looks import MIRRORED
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.scoring import f_measure, matches
 from shared.features import AudioFeatures, PoseFeatures

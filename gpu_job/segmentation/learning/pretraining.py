@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gpu_job.segmentation.examples import Example
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT
 from gpu_job.segmentation.inputs import CHANNELS, Batch
+from gpu_job.segmentation.learning.examples import Example
 from gpu_job.segmentation.network import BoundaryNetwork
 
 _HIDDEN_SHARE, _SPAN_HALF_BEATS = 0.2, (2, 9)

@@ -1,7 +1,7 @@
 """Clips dealt into folds, so that what is learned from some is tested on the others.
 
 The same clips are dealt the same way on every machine. Each fold has its share of every label, and twins (see
-:mod:`gpu_job.segmentation.twins`) lie in one fold. Who dances is not known here: one dancer may be in all folds.
+:mod:`~gpu_job.segmentation.learning.twins`) lie in one fold. Who dances is not known here: one may be in all folds.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from gpu_job.segmentation.clips import Clip
-from gpu_job.segmentation.twins import twins
+from gpu_job.segmentation.learning.clips import Clip
+from gpu_job.segmentation.learning.twins import twins
 
 FOLDS = 5
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from gpu_job.segmentation.grid import HalfBeats
 from gpu_job.segmentation.inputs import Inputs, inputs
-from gpu_job.segmentation.joins import Joined, Manner, Source, joined
+from gpu_job.segmentation.learning.joins import Joined, Manner, Source, joined
+from gpu_job.segmentation.learning.solos import drill, solo
 from gpu_job.segmentation.performance import Performance
-from gpu_job.segmentation.solos import drill, solo
 from shared.features import BLAZEPOSE_LANDMARKS, AudioFeatures, PoseFeatures
 from shared.timeline import BEATS_PER_BAR, BeatGrid, BoolArray, FloatArray
 

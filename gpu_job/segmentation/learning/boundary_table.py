@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from gpu_job.segmentation.boundary_labels import Labelled, Unit
+from gpu_job.segmentation.learning.boundary_labels import Labelled, Unit
 from shared.errors import BadLabels
 
 _VIDEO = frozenset({"url", "video", "file", "name", "video_url", "video_name", "video_id", "file_name", "filename"})

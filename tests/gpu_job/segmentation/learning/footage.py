@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpu_job.segmentation.clips import Clip
+from gpu_job.segmentation.learning.clips import Clip
 from shared.couple import COLOURS, Couple
 from shared.features import BLAZEPOSE_LANDMARKS, AudioFeatures, PoseFeatures
 

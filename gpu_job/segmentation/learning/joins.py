@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_job.segmentation.looks import Look, looked
-from gpu_job.segmentation.soundtrack import soundtrack
+from gpu_job.segmentation.learning.looks import Look, looked
+from gpu_job.segmentation.learning.soundtrack import soundtrack
 from shared.features import BLAZEPOSE_LANDMARKS, HIPS, AudioFeatures, PoseFeatures
 from shared.timeline import BEATS_PER_BAR, BeatGrid, FloatArray, sample_count
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_job.segmentation.folds import folds
-from tests.gpu_job.segmentation.footage import clip, piece, recorded
+from gpu_job.segmentation.learning.folds import folds
+from tests.gpu_job.segmentation.learning.footage import clip, piece, recorded
 
 SHORT = [recorded(seed, 1.0) for seed in range(2)]  # too short to be anybody's twin
 

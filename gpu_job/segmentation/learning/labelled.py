@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gpu_job.segmentation.boundary_labels import Labelled, Unit, matched, soft_labels
-from gpu_job.segmentation.boundary_table import read_labels
-from gpu_job.segmentation.clips import Clip, extracted
-from gpu_job.segmentation.examples import Example, taught
 from gpu_job.segmentation.grid import HalfBeats
+from gpu_job.segmentation.learning.boundary_labels import Labelled, Unit, matched, soft_labels
+from gpu_job.segmentation.learning.boundary_table import read_labels
+from gpu_job.segmentation.learning.clips import Clip, extracted
+from gpu_job.segmentation.learning.examples import Example, taught
 from gpu_job.segmentation.performance import Performance
 from shared.errors import BadLabels
 from shared.timeline import FloatArray

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_job.segmentation.boundary_labels import Unit
-from gpu_job.segmentation.boundary_table import read_labels
+from gpu_job.segmentation.learning.boundary_labels import Unit
+from gpu_job.segmentation.learning.boundary_table import read_labels
 from shared.errors import BadLabels
 
 URL = "https://dances.example/v1.0.0/video/10M/gBR_sBM_c01_d04.mp4"

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from gpu_job.segmentation.learning.trials import COARSE_S, FINE_S, Trial, f_of
 from gpu_job.segmentation.scoring import matches
-from gpu_job.segmentation.trials import COARSE_S, FINE_S, Trial, f_of
 
 TOLERANCES_S = np.arange(1, 13) / 20
 
