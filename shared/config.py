@@ -43,6 +43,9 @@ class Settings:
     """``lite``, ``full``, ``heavy`` or the path of a bundle; empty: the one built from the Apache-2.0 networks."""
     cache: str = ""
     """Where the model is kept; empty: the user's cache folder."""
+    network: str = ""
+    """Of segmentation: a path, ``gs://bucket/name#sha256=…`` or ``wandb:entity/project/name:version#sha256=…``; empty:
+    the one packaged with the code."""
 
     step_lease_s: float = 90.0
     """Renewed while the function works; so what a dead one leaves is taken up while its message is still delivered."""

@@ -216,6 +216,18 @@ class MissingSettings(PermanentError):
     code = "MISSING_SETTINGS"
 
 
+class BadLabels(PermanentError):
+    """The boundary labels cannot be read."""
+
+    code = "BAD_LABELS"
+
+
+class UnfitNetwork(PermanentError):
+    """The segmentation network is not there, is damaged, or was made for another release."""
+
+    code = "UNFIT_NETWORK"
+
+
 class MissingTool(PermanentError):
     """A program that this command needs is not installed."""
 

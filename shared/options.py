@@ -10,7 +10,7 @@ from enum import StrEnum
 from shared.errors import BadOption
 from shared.job import Kind
 from shared.library import Difficulty, Energy, Style
-from shared.wishes import Quality
+from shared.wishes import MethodName, Quality
 
 AUTO = "auto"
 CLIP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -63,6 +63,7 @@ OPTIONS: Mapping[Kind, Mapping[str, Reader]] = {
     Kind.SEGMENT: {
         "min_probability": _within(0, 1, float, "a number"),
         "min_counts": _within(1, 32, int, "a whole number"),
+        "method": _one_of(MethodName),
     },
     Kind.COMPARE: {"teacher": str, "dancers": _within(1, 2, int, "a whole number")},
     Kind.CHOREOGRAPH: {

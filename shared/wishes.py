@@ -9,6 +9,15 @@ from enum import StrEnum
 from shared.library import Difficulty, Energy, Style
 
 
+class MethodName(StrEnum):
+    """How a dance is cut into moves."""
+
+    NETWORK = "network"
+    """By a trained network, which also tells what the moves are called."""
+    NOVELTY = "novelty"
+    """Where the motion changes, without a network; moves have letters and no names."""
+
+
 class Quality(StrEnum):
     """How the video is made."""
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_job.choreography.footage import Run
-from gpu_job.choreography.wording import name_of
 from gpu_job.drawing import MOVE_COLOURS, Sheet, mixed, text_width
+from gpu_job.titles import name_of
 from shared.media import Picture
 from shared.music import COUNTS_PER_EIGHT, Music
 from shared.timeline import FloatArray, IntArray

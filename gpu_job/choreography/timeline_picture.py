@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from gpu_job.choreography.plan import Placed, Plan
-from gpu_job.choreography.wording import name_of
 from gpu_job.drawing import (
     FAINT,
     GREY,
@@ -26,6 +25,7 @@ from gpu_job.drawing import (
     text_width,
     wrapped,
 )
+from gpu_job.titles import name_of
 from shared.library import MoveLibrary
 from shared.music import COUNTS_PER_EIGHT, Music, Role
 from shared.timeline import FloatArray, Segment

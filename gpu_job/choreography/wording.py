@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gpu_job.choreography.fit import WEIGHTS, Context, unwished, wanted_energy
+from gpu_job.titles import name_of
 from shared.library import Style
 from shared.music import Role
 from shared.wishes import Wishes
@@ -46,11 +47,6 @@ def why(factors: Mapping[str, float], label: str, tempo_bpm: float, place: Place
 def sentence(label: str, said: Iterable[str]) -> str:
     """``Cross body lead: this; that.``"""
     return f"{name_of(label).capitalize()}: {'; '.join(said)}."
-
-
-def name_of(label: str) -> str:
-    """``cross_body_lead`` → ``cross body lead``"""
-    return label.replace("_", " ")
 
 
 def reasons(factors: Mapping[str, float], tempo_bpm: float, place: Place) -> list[str]:

@@ -165,7 +165,7 @@ def _moves(clock: Clock, marks: Marks, moves: Sequence[Move]) -> Iterator[MoveGr
         starts, ends = (np.interp([move.start_s, move.end_s], clock.teacher_s, clock.student_s)).tolist()
         grades = {limb: verdict(part, POINTS_PER_BEAT, limb).grade for limb in LIMBS}
         grade = verdict(part, POINTS_PER_BEAT).grade
-        yield MoveGrade(move.label, move.counts, move.segment, Segment(starts, ends), grade, grades)
+        yield MoveGrade(move.title, move.letter, move.counts, move.segment, Segment(starts, ends), grade, grades)
 
 
 def _worst(clock: Clock, marks: Marks, scores: FloatArray) -> Iterator[Moment]:

@@ -99,9 +99,15 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class MoveGrade:
-    """A grade for one of the teacher's moves. ``student`` is the stretch in which the student danced it."""
+    """A grade for one of the teacher's moves.
+
+    ``label``   its name in words, or ``move A``
+    ``letter``  the same where she repeats a move
+    ``student`` the stretch in which the student danced it
+    """
 
     label: str
+    letter: str
     counts: float | None
     teacher: Segment
     student: Segment

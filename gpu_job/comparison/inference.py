@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -19,7 +19,8 @@ from gpu_job.comparison.report import Dancer, curves_npz, moment_name, overall_s
 from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
 from gpu_job.recordings import SURE, Extracted, described, extracted
-from gpu_job.segmentation import Move, Performance, segment_batch
+from gpu_job.segmentation import Methods, Move, Performance, method, segment_batch
+from gpu_job.segmentation.report import told_move
 from shared.errors import NobodyFound, NoTeacher, NotFound, SourceGone, TeacherUnseen
 from shared.job import POSE, TEACHER, Job, Kind, Recording, Step
 from shared.ports import Ports
@@ -57,11 +58,14 @@ class Answer:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
 class CompareInference:
+    methods: Methods = method
+
     def load(self, job: Job, steps: Mapping[str, Step], ports: Ports) -> Loaded:
         """Raises TeacherUnseen, and NoTeacher where the features of an earlier job are gone."""
         student = extracted(job.own_steps, steps, ports, job.dancers)
-        teacher = _taught(job, steps, ports)
+        teacher = _taught(job, steps, ports, self.methods)
         facts = {
             "student": described(job.recording(POSE), student.sha256),
             "teacher": described(job.recording(TEACHER), teacher.found.sha256),
@@ -92,30 +96,29 @@ class _Taught:
     moves: Sequence[Move]
 
 
-def _taught(job: Job, steps: Mapping[str, Step], ports: Ports) -> _Taught:
+def _taught(job: Job, steps: Mapping[str, Step], ports: Ports, methods: Methods) -> _Taught:
     """The teacher's features, and her moves as an earlier job told them, or as they are found now."""
     earlier = job.recording(TEACHER).job
     if not earlier:
         found = extracted([step for step in job.plan if step.startswith(TEACHER)], steps, ports, job.dancers)
-        return _Taught(found, _segmented(found))
+        return _Taught(found, _segmented(found, methods))
     try:
         before = ports.jobs.get(earlier)
         found = extracted(before.own_steps, ports.jobs.steps(earlier), ports, before.dancers)
     except NotFound as error:
         raise NoTeacher from error
-    return _Taught(found, _told(before) if before.kind is Kind.SEGMENT else _segmented(found))
+    return _Taught(found, _told(before) if before.kind is Kind.SEGMENT else _segmented(found, methods))
 
 
-def _segmented(found: Extracted) -> Sequence[Move]:
+def _segmented(found: Extracted, methods: Methods) -> Sequence[Move]:
     try:
-        return segment_batch([Performance(found.poses[0].smoothed(), found.audio)])[0].moves
+        return segment_batch([Performance(found.poses[0].smoothed(), found.audio)], methods=methods)[0].moves
     except NobodyFound as error:
         raise TeacherUnseen from error
 
 
 def _told(job: Job) -> Sequence[Move]:
-    names = [field.name for field in fields(Move)]
-    return [Move(**{name: move[name] for name in names}) for move in job.result["moves"]]
+    return [told_move(move) for move in job.result["moves"]]
 
 
 def _takes(found: Extracted) -> Sequence[Take]:

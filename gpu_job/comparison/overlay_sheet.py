@@ -158,11 +158,11 @@ def _inside(patch: Patch) -> Box:
 def _base(comparison: Comparison) -> Picture:
     """Paper, and along its lower edge the score over the whole dance and the teacher's moves."""
     sheet = Sheet(WIDTH, HEIGHT)
-    labels = list(dict.fromkeys(move.label for move in comparison.moves))
+    letters = list(dict.fromkeys(move.letter for move in comparison.moves))
     for move in comparison.moves:
         left, right = WIDTH * places(comparison, np.array([move.teacher.start_s, move.teacher.end_s]))
         if right - left > 2:
-            colour = MOVE_COLOURS[labels.index(move.label) % len(MOVE_COLOURS)]
+            colour = MOVE_COLOURS[letters.index(move.letter) % len(MOVE_COLOURS)]
             sheet.box((left + 1, HEIGHT - 7), (right - 1, HEIGHT - 1), colour, 2)
     xs, scores = WIDTH * places(comparison, comparison.clock.teacher_s), comparison.curves.score
     for first, last in zip(range(len(xs) - 1), range(1, len(xs)), strict=True):

@@ -148,17 +148,18 @@ def _strip(comparison: Comparison) -> str:
     colours, moves = _colours(comparison), comparison.moves
     edges = [places(comparison, np.array([move.teacher.start_s, move.teacher.end_s])).tolist() for move in moves]
     pieces = (
-        f'<span style="left:{100 * start:.2f}%;width:{100 * (end - start):.2f}%;--c:{colours[move.label]}">'
-        f"{escape(move.label.rpartition('-')[2])}</span>"
+        f'<span style="left:{100 * start:.2f}%;width:{100 * (end - start):.2f}%;--c:{colours[move.letter]}">'
+        f"{escape(move.letter)}</span>"
         for move, (start, end) in zip(moves, edges, strict=True)
     )
     return f'<div class="strip" aria-hidden="true">{"".join(pieces)}</div>' if moves else ""
 
 
 def _colours(comparison: Comparison) -> Mapping[str, str]:
-    """A colour for each label, in the order in which they come."""
-    labels = dict.fromkeys(move.label for move in comparison.moves)
-    return {label: "#{:02x}{:02x}{:02x}".format(*MOVE_COLOURS[i % len(MOVE_COLOURS)]) for i, label in enumerate(labels)}
+    """A colour for each letter, in the order in which they come."""
+    letters = dict.fromkeys(move.letter for move in comparison.moves)
+    colours = ("#{:02x}{:02x}{:02x}".format(*MOVE_COLOURS[i % len(MOVE_COLOURS)]) for i in range(len(letters)))
+    return dict(zip(letters, colours, strict=True))
 
 
 def _worst(comparison: Comparison) -> str:
@@ -182,7 +183,7 @@ def _moves(comparison: Comparison) -> str:
     if not comparison.moves:
         return ""
     colours = _colours(comparison)
-    rows = "".join(_move(comparison, move, colours[move.label]) for move in comparison.moves)
+    rows = "".join(_move(comparison, move, colours[move.letter]) for move in comparison.moves)
     return (
         '<div class="card"><h3>Move by move</h3><table><thead><tr><th>Move</th><th class="right">Counts</th>'
         f'<th class="right">Score</th><th class="right">Timing</th></tr></thead><tbody>{rows}</tbody></table></div>'
@@ -194,12 +195,18 @@ def _move(comparison: Comparison, move: MoveGrade, colour: str) -> str:
     point = min(int(np.searchsorted(clock, move.teacher.start_s - 1e-6)), len(clock) - 1)
     return (
         f'<tr><td><button type="button" data-point="{point}"><span class="dot" style="--c:{colour}"></span>'
-        f"{escape(move.label)}<small>{wording.clock(move.teacher.start_s)}</small></button></td>"
+        f"{escape(move.label)}<small>{_where(move)}</small></button></td>"
         f'<td class="right">{wording.counts(move.counts)}</td>'
         f'<td class="right"><span class="value" style="--s:var(--{wording.band(move.grade.score)})">'
         f'{wording.points(move.grade.score)}</span></td><td class="right">'
         f"{wording.early_or_late(move.grade.lateness)}</td></tr>"
     )
+
+
+def _where(move: MoveGrade) -> str:
+    """Its letter, by which the strip names it, where that is not its name; and when it is."""
+    letter = "" if move.label.endswith(f" {move.letter}") else f"{escape(move.letter)} · "
+    return f"{letter if move.letter else ''}{wording.clock(move.teacher.start_s)}"
 
 
 def _limbs(comparison: Comparison) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 
 from gpu_job.comparison.findings import Alignment, Comparison, Grade, Limb, Moment, MoveGrade
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: moves have names and letters. In 1 a move's ``label`` was ``move-A``."""
 KIND = "compare"
 _SCORE_DIGITS, _TIME_DIGITS, _SHARE_DIGITS = 1, 3, 4
 
@@ -128,6 +129,7 @@ def _limbs(limbs: Mapping[Limb, Grade]) -> dict[str, Any]:
 def _move(move: MoveGrade) -> dict[str, Any]:
     return {
         "label": move.label,
+        "letter": move.letter,
         "counts": move.counts,
         "teacher_start_s": round(move.teacher.start_s, _TIME_DIGITS),
         "teacher_end_s": round(move.teacher.end_s, _TIME_DIGITS),

@@ -13,12 +13,13 @@ from typing import Any
 from gpu_job.keeping import Keeper
 from gpu_job.notice import Notice
 from gpu_job.recordings import described, extracted
-from gpu_job.segmentation.labels import UNSEEN
+from gpu_job.segmentation.methods import Methods, method
 from gpu_job.segmentation.moves import Move, Options, Segmentation
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.report import clip_name, curves_npz, result
 from gpu_job.segmentation.segmenting import segment_batch
 from gpu_job.segmentation.timeline_picture import timeline_png
+from gpu_job.titles import UNSEEN
 from shared.errors import DamagedFile
 from shared.job import POSE, Job, Step
 from shared.media import Scissors
@@ -54,7 +55,10 @@ class Answer:
     """Of the batch it was in."""
 
 
+@dataclass(frozen=True, slots=True)
 class SegmentInference:
+    methods: Methods = method
+
     def load(self, job: Job, steps: Mapping[str, Step], ports: Ports) -> Loaded:
         """Raises NobodyFound, BadOption."""
         found = extracted(job.own_steps, steps, ports)
@@ -63,7 +67,8 @@ class SegmentInference:
 
     def infer(self, loaded: Sequence[Loaded]) -> Sequence[Answer]:
         started_s = time.monotonic()
-        segmentations = segment_batch([one.performance for one in loaded], [one.options for one in loaded])
+        performances, wishes = [one.performance for one in loaded], [one.options for one in loaded]
+        segmentations = segment_batch(performances, wishes, self.methods)
         seconds = round(time.monotonic() - started_s, 3)
         return [Answer(segmentation, seconds) for segmentation in segmentations]
 

@@ -1,9 +1,9 @@
-"""Which moves of a dance are the same: letters, not names.
+"""What the moves of a dance are called, and which are the same.
 
 Two moves are alike where the dancer does nearly the same on the same counts, from the first count of
 each on. Moves are grouped from the most alike pair down (average linkage), and each group gets a letter
-in order of appearance. No classifier stands behind a letter, so none claims to know what a move is
-called.
+in order of appearance. Names are told by a namer, or by nobody; a name becomes a move's label where it
+is sure enough.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_job.segmentation.motion import Motion
+from gpu_job.segmentation.naming import Name
+from gpu_job.titles import UNKNOWN, UNSEEN
 from shared.timeline import FloatArray, IntArray
 
-UNSEEN = "unseen"
+LEAST_CONFIDENCE = 0.5
+"""Of a name that is told: it is rather right than wrong."""
 # Two moves are the same where, count by count, they differ by less than this part of what any two
 # moments of the dance differ by, and by less than so much in squared torsos a channel. Repetitions of
 # real dancers differ by 0.2 … 0.35 of it and 0.01 … 0.03, their other moves by 0.6 … 2 and 0.05 … 0.3.
@@ -29,31 +32,36 @@ _ALPHABET = 26
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label and how sure it is, 0 … 1."""
+    """What is told of a move, as in :class:`~.moves.Move`."""
 
-    name: str
+    label: str
     confidence: float
+    names: tuple[Name, ...]
+    letter: str
 
 
-def labels(motion: Motion, edges: IntArray) -> tuple[Label, ...]:
-    """A label for each move. ``edges`` ``(M + 1,)`` points at which the M moves start and end.
-
-    Confidence is the margin: by how much a move is nearer to its own group than to the nearest other
-    one, relative to the latter. It is 0 where there is nothing to compare with.
-    """
+def labels(motion: Motion, edges: IntArray, names: Sequence[tuple[Name, ...]]) -> tuple[Label, ...]:
+    """A label for each move. ``edges`` ``(M + 1,)`` points at which the M moves start and end; ``names`` of each, best
+    first, or none."""
     here = [float(motion.presence[a:b].mean()) for a, b in itertools.pairwise(edges)]
-    visible = [share >= _LEAST_SEEN or len(here) == 1 for share in here]
-    apart = _distances(motion, edges)
-    limit = min(_SAME_SHARE * _spread(motion), _SAME_SQUARE_TORSOS)
-    groups = _grouped(apart, limit, [i for i, seen in enumerate(visible) if seen])
-    found = {move: letter(number) for number, group in enumerate(groups) for move in group}
-    own = {move: group for group in groups for move in group}
+    visible = [move for move, share in enumerate(here) if share >= _LEAST_SEEN or len(here) == 1]
+    letters = _letters(motion, edges, visible)
     return tuple(
-        Label(f"move-{found[i]}", _confidence(apart, limit, i, own[i], groups))
-        if i in found
-        else Label(UNSEEN, 1 - share)
-        for i, share in enumerate(here)
+        _named(each, letters[move]) if move in letters else Label(UNSEEN, 1 - share, (), "")
+        for move, (share, each) in enumerate(zip(here, names, strict=True))
     )
+
+
+def _named(names: tuple[Name, ...], letter: str) -> Label:
+    is_sure = bool(names) and names[0].confidence >= LEAST_CONFIDENCE
+    return Label(names[0].label, names[0].confidence, names, letter) if is_sure else Label(UNKNOWN, 0.0, names, letter)
+
+
+def _letters(motion: Motion, edges: IntArray, moves: Sequence[int]) -> dict[int, str]:
+    """Of these moves, by their numbers."""
+    limit = min(_SAME_SHARE * _spread(motion), _SAME_SQUARE_TORSOS)
+    groups = _grouped(_distances(motion, edges), limit, moves)
+    return {move: letter(number) for number, group in enumerate(groups) for move in group}
 
 
 def letter(number: int) -> str:
@@ -100,17 +108,3 @@ def _grouped(apart: FloatArray, limit: float, moves: Sequence[int]) -> list[list
         between = np.delete(np.delete(between, j, axis=0), j, axis=1)
         groups[i] += groups.pop(j)
     return sorted((sorted(group) for group in groups), key=lambda group: group[0])
-
-
-def _confidence(
-    apart: FloatArray, limit: float, move: int, own: Sequence[int], groups: Sequence[Sequence[int]]
-) -> float:
-    others = [float(apart[move, group].mean()) for group in groups if move not in group]
-    mates = [float(apart[move, mate]) for mate in own if mate != move]
-    if not others and not mates:
-        return 0.0
-    inside = float(np.mean(mates)) if mates else limit
-    outside = min(others) if others else max(limit, inside)
-    if not np.isfinite(outside):
-        return 1.0 if np.isfinite(inside) else 0.0
-    return float(np.clip(1 - inside / outside, 0, 1)) if outside > 0 else 0.0

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from gpu_job import titles
 from gpu_job.notice import Notice
+from gpu_job.segmentation.naming import Name
 from shared.errors import BadOption
 from shared.timeline import BeatGrid, FloatArray, Segment
+from shared.wishes import MethodName
 
 MIN_COUNTS_RANGE = (1, 32)
+DEFAULT_METHOD = MethodName.NOVELTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,14 @@ class Options:
     ``min_probability`` 0 … 1: no boundary between two moves is less probable than this
     ``min_counts``      1 … 32 counts: no move is shorter, unless the whole dance is. Where no beat was
                         found a count is taken for half a second, or for one pulse of the motion
+    ``method``          what tells the boundaries and the names
 
     Raises BadOption for what is out of range.
     """
 
     min_probability: float = 0.5
     min_counts: int = 2
+    method: MethodName = DEFAULT_METHOD
 
     def __post_init__(self) -> None:
         probability, counts = self.min_probability, self.min_counts
@@ -35,6 +41,8 @@ class Options:
         low, high = MIN_COUNTS_RANGE
         if not _is_number(counts) or counts != int(counts) or not low <= counts <= high:
             raise BadOption(f"min_counts must be a whole number from {low} to {high}, not {counts!r}")
+        if self.method not in [*MethodName]:
+            raise BadOption(f"method must be one of {', '.join(MethodName)}, not {self.method!r}")
 
     @classmethod
     def read(cls, wishes: Mapping[str, Any]) -> Options:
@@ -50,9 +58,11 @@ class Move:
     """One move.
 
     ``counts``      how many counts it lasts, a multiple of ½; None where no beat was found
-    ``label``       ``move-A``, ``move-B``, …: the same letter where the dancer repeats a move; never a
-                    dance term, for nobody has verified one. ``unseen`` where the dancer is out of sight
-    ``confidence``  0 … 1, of the label
+    ``label``       its category in the move library, ``cross_body_lead``; ``unknown`` where no name is sure enough,
+                    ``unseen`` where the dancer is out of sight
+    ``confidence``  0 … 1, that the label is right; 0 of ``unknown``
+    ``names``       the likeliest categories, three at most, best first: also where none is sure enough
+    ``letter``      ``A``, ``B``, …: the same where the dancer repeats a move; empty where she is out of sight
     ``probability`` 0 … 1, that a boundary is at ``start_s``; 1 for the first, where the dance starts
     """
 
@@ -61,7 +71,14 @@ class Move:
     counts: float | None
     label: str
     confidence: float
+    names: tuple[Name, ...]
+    letter: str
     probability: float
+
+    @property
+    def title(self) -> str:
+        """What people are told: ``cross body lead``, ``move A``."""
+        return titles.title(self.label, self.letter)
 
     @property
     def segment(self) -> Segment:

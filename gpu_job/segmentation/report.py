@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from gpu_job.segmentation.moves import Move, Segmentation
+from gpu_job.segmentation.naming import Name
+from gpu_job.titles import UNKNOWN, UNSEEN
 from shared.features import PoseFeatures
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: moves have names. In 1 a move's ``label`` was its letter, ``move-A``."""
 KIND = "segment"
 SOURCE_FIELDS = ("name", "sha256", "container", "codecs", "width", "height", "rotation", "duration_s")
 _TIME_DIGITS, _PROBABILITY_DIGITS, _TEMPO_DIGITS, _SHARE_DIGITS = 3, 4, 2, 6
@@ -83,8 +86,24 @@ def curves_npz(segmentation: Segmentation) -> bytes:
 
 
 def clip_name(number: int, move: Move) -> str:
-    """What the clip of a move is called; ``number`` from 1: ``03_move-A.mp4``."""
-    return f"{number:02d}_{_slug(move.label)}.mp4"
+    """What the clip of a move is called; ``number`` from 1: ``03_spin.mp4``, ``03_move-A.mp4``."""
+    return f"{number:02d}_{_slug(move.title)}.mp4"
+
+
+def told_move(fields: Mapping[str, Any]) -> Move:
+    """A move as a result told it, of whatever schema."""
+    told = fields if "letter" in fields else _as_now(fields)
+    names = tuple(Name(name["label"], name["confidence"]) for name in told["names"])
+    same = ("start_s", "end_s", "counts", "label", "confidence", "letter", "probability")
+    return Move(**{name: told[name] for name in same}, names=names)
+
+
+def _as_now(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a result of schema 1 told of a move."""
+    if fields["label"] == UNSEEN:
+        return {**fields, "names": [], "letter": ""}
+    letter = fields["label"].removeprefix("move-")
+    return {**fields, "label": UNKNOWN, "confidence": 0.0, "names": [], "letter": letter}
 
 
 def _move(move: Move) -> dict[str, Any]:
@@ -94,8 +113,14 @@ def _move(move: Move) -> dict[str, Any]:
         "counts": _counts(move.counts),
         "label": move.label,
         "confidence": round(move.confidence, _PROBABILITY_DIGITS),
+        "names": [_name(name) for name in move.names],
+        "letter": move.letter,
         "probability": round(move.probability, _PROBABILITY_DIGITS),
     }
+
+
+def _name(name: Name) -> dict[str, Any]:
+    return {"label": name.label, "confidence": round(name.confidence, _PROBABILITY_DIGITS)}
 
 
 def _counts(counts: float | None) -> float | int | None:

@@ -1,4 +1,4 @@
-"""A dance cut into moves: half-beats, boundary probabilities, the best cut, letters for what repeats."""
+"""A dance cut into moves: half-beats, boundary probabilities, the best cut, names, letters for what repeats."""
 
 from __future__ import annotations
 
@@ -10,51 +10,59 @@ import numpy as np
 from gpu_job.notice import Notice
 from gpu_job.segmentation.decoding import boundaries
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT, times_of
-from gpu_job.segmentation.labels import labels
+from gpu_job.segmentation.labels import Label, labels
+from gpu_job.segmentation.methods import Method, Methods, method
 from gpu_job.segmentation.moves import Curves, Move, Options, Segmentation
-from gpu_job.segmentation.novelty import NoveltyModel
-from gpu_job.segmentation.performance import BoundaryCurve, BoundaryModel, Performance
+from gpu_job.segmentation.naming import Name
+from gpu_job.segmentation.performance import BoundaryCurve, Performance
 from shared.features import AudioFeatures, PoseFeatures
 from shared.timeline import FloatArray, IntArray
-
-DEFAULT_MODEL: BoundaryModel = NoveltyModel()
 
 ONE_MOVE = Notice("ONE_MOVE", "This video is too short for two moves, so it is one.")
 
 
 def segment(
-    pose: PoseFeatures, audio: AudioFeatures, options: Options | None = None, model: BoundaryModel = DEFAULT_MODEL
+    pose: PoseFeatures, audio: AudioFeatures, options: Options | None = None, methods: Methods = method
 ) -> Segmentation:
-    """Cut one dance, as the estimator saw it, into moves. Raises NobodyFound where no dancer is seen."""
-    return segment_batch([Performance(pose.smoothed(), audio)], [options or Options()], model)[0]
+    """Cut one dance, as the estimator saw it, into moves. Raises NobodyFound where no dancer is seen, UnfitNetwork
+    where there is no network to do it."""
+    return segment_batch([Performance(pose.smoothed(), audio)], [options or Options()], methods)[0]
 
 
 def segment_batch(
-    performances: Sequence[Performance],
-    options: Sequence[Options] | None = None,
-    model: BoundaryModel = DEFAULT_MODEL,
+    performances: Sequence[Performance], options: Sequence[Options] | None = None, methods: Methods = method
 ) -> list[Segmentation]:
-    """Cut many dances at once; each comes out as it would alone. ``options`` are one for each, or none."""
+    """Cut many dances at once, each by its own method; each comes out as it would alone. ``options`` are one for each,
+    or none. Raises UnfitNetwork."""
     wishes = [Options()] * len(performances) if options is None else options
-    curves = model.probabilities(performances)
-    return [
-        _decoded(performance, curve, wish, model.name)
-        for performance, curve, wish in zip(performances, curves, wishes, strict=True)
-    ]
+    asked = list(zip(performances, wishes, strict=True))
+    found: dict[int, Segmentation] = {}
+    for name in dict.fromkeys(wish.method for wish in wishes):
+        chosen, places = methods(name), [i for i, (_, wish) in enumerate(asked) if wish.method == name]
+        curves = chosen.boundaries.probabilities([performances[i] for i in places])
+        for i, curve in zip(places, curves, strict=True):
+            found[i] = _decoded(*asked[i], curve, chosen)
+    return [found[i] for i in range(len(asked))]
 
 
-def _decoded(performance: Performance, curve: BoundaryCurve, options: Options, method: str) -> Segmentation:
+def _decoded(performance: Performance, options: Options, curve: BoundaryCurve, chosen: Method) -> Segmentation:
     judged = _with_absences(curve, performance)
     cuts = boundaries(judged.probability, options)
     too_short = (len(performance.grid) - 1) / 2 < 2 * options.min_counts
     return Segmentation(
-        moves=_moves(performance, judged, cuts),
+        moves=_moves(performance, judged, cuts, _labels(performance, cuts, chosen)),
         curves=_on_samples(performance, judged),
         tempo_bpm=performance.audio.tempo_bpm,
         beats=performance.audio.beats,
-        method=method,
+        method=chosen.name,
         warnings=(*performance.grid.notices, *([ONE_MOVE] if too_short else [])),
     )
+
+
+def _labels(performance: Performance, cuts: IntArray, chosen: Method) -> Sequence[Label]:
+    nameless: Sequence[tuple[Name, ...]] = [()] * (len(cuts) - 1)
+    names = chosen.namer.names(performance, cuts) if chosen.namer else nameless
+    return labels(performance.motion, cuts * POINTS_PER_HALF_BEAT, names)
 
 
 def _with_absences(curve: BoundaryCurve, performance: Performance) -> BoundaryCurve:
@@ -66,17 +74,18 @@ def _with_absences(curve: BoundaryCurve, performance: Performance) -> BoundaryCu
     return BoundaryCurve(probability, curve.novelty)
 
 
-def _moves(performance: Performance, curve: BoundaryCurve, cuts: IntArray) -> tuple[Move, ...]:
+def _moves(performance: Performance, curve: BoundaryCurve, cuts: IntArray, named: Sequence[Label]) -> tuple[Move, ...]:
     grid = performance.grid
     times_s = grid.times_s
-    named = labels(performance.motion, cuts * POINTS_PER_HALF_BEAT)
     return tuple(
         Move(
             start_s=float(times_s[start]),
             end_s=float(times_s[end]),
             counts=float(grid.beats[end] - grid.beats[start]) if grid.counted else None,
-            label=label.name,
+            label=label.label,
             confidence=label.confidence,
+            names=label.names,
+            letter=label.letter,
             probability=float(curve.probability[start]) if start else 1.0,
         )
         for (start, end), label in zip(itertools.pairwise(cuts), named, strict=True)

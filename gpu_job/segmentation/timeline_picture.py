@@ -31,9 +31,9 @@ from gpu_job.drawing import (
     wrapped,
 )
 from gpu_job.segmentation.grid import times_of
-from gpu_job.segmentation.labels import UNSEEN
 from gpu_job.segmentation.motion import seen_image
 from gpu_job.segmentation.moves import Move, Segmentation
+from gpu_job.titles import UNKNOWN, UNSEEN
 from shared.features import HIPS, SHOULDERS, PoseFeatures
 from shared.timeline import FloatArray, IntArray, Segment
 
@@ -41,7 +41,9 @@ WIDTH, MARGIN = 1200, 40
 MAX_ROW_S = 15.0  # nearly four 8-counts: a move of four counts still has room for its name
 _MIN_ROW_S = 4.0
 _HEADER_HEIGHT, _ROW_HEIGHT, _NOTICE_HEIGHT = 124, 382, 36
-_TITLE, _FACTS, _LABEL, _DETAIL, _NOTE = 40, 23, 24, 17, 18  # heights of letters
+_TITLE, _FACTS, _DETAIL, _NOTE = 40, 23, 17, 18  # heights of letters
+_NAMES = (24, 20, 17)  # of a move's name: the largest with room for it
+_LEAST_OF_A_NAME = 4  # letters: fewer tell nobody which it is
 
 # Heights within a row, from its top.
 _FIGURES_TOP, _FIGURES_BOTTOM = 10, 164
@@ -148,10 +150,11 @@ def _draw_bar(row: _Row, move: Move, piece: Segment) -> None:
     left, right = row.x(piece.start_s) + 1.5, row.x(piece.end_s) - 1.5
     if right - left < 1:
         return
-    row.sheet.box((left, _BAR_TOP), (right, _BAR_BOTTOM), colour_of(move.label), min(9.0, (right - left) / 2))
+    row.sheet.box((left, _BAR_TOP), (right, _BAR_BOTTOM), colour_of(move.letter), min(9.0, (right - left) / 2))
     room = right - left - 16
-    for words, y, size, weight in ((_title(move, room), 184, _LABEL, 0.5), (_subtitle(move, room), 215, _DETAIL, 0.0)):
-        row.sheet.text((left + 10, _lifted(y)), words, PAPER, size, weight=weight)
+    name, size = _name(move, room)
+    row.sheet.text((left + 10, 196), name, PAPER, size, anchor="lm", weight=0.5)
+    row.sheet.text((left + 10, _lifted(215)), _subtitle(move, room), PAPER, _DETAIL)
 
 
 def _lifted(y: float) -> float:
@@ -159,25 +162,40 @@ def _lifted(y: float) -> float:
     return y - 3
 
 
-def _title(move: Move, room: float) -> str:
-    """The label, or only its letter where the bar is narrow."""
-    return fitting([move.label, move.label.rpartition("-")[2]], room, _LABEL)
+def _name(move: Move, room: float) -> tuple[str, float]:
+    """What a move is called, and how large there is room for it; the beginning of it where the bar is narrow, and
+    only its letter where it is very narrow."""
+    sizes = [size for size in _NAMES if text_width(move.title, size) <= room]
+    if sizes:
+        return move.title, sizes[0]
+    begun = [f"{move.title[:end].rstrip()}…" for end in range(len(move.title) - 1, _LEAST_OF_A_NAME - 1, -1)]
+    short = fitting(begun if _is_named(move) else [], room, _NAMES[-1])
+    return (short, _NAMES[-1]) if short else (fitting([move.letter], room, _NAMES[0]), _NAMES[0])
 
 
 def _subtitle(move: Move, room: float) -> str:
+    """Letter, counts and times, as far as there is room for them."""
+    letter = f"{move.letter}  ·  " if _is_named(move) else ""
     times = f"{clock(move.start_s, 1)} - {clock(move.end_s, 1)}"
     if move.counts is None:
-        return fitting([times, clock(move.start_s, 1)], room, _DETAIL)
-    counts = f"{move.counts:g} counts" if move.counts != 1 else "1 count"
-    return fitting([f"{counts}  ·  {times}", counts, f"{move.counts:g}"], room, _DETAIL)
+        return fitting([f"{letter}{times}", times, clock(move.start_s, 1)], room, _DETAIL)
+    number = f"{move.counts:g}"
+    counts = f"{number} counts" if move.counts != 1 else "1 count"
+    choices = [f"{letter}{counts}  ·  {times}", f"{letter}{counts}", f"{letter}{number}", number]
+    return fitting(choices, room, _DETAIL)
+
+
+def _is_named(move: Move) -> bool:
+    """Whether its letter is not already its title."""
+    return move.label not in (UNKNOWN, UNSEEN)
 
 
 def _draw_figures(row: _Row, move: Move, piece: Segment, figures: _Figures) -> None:
     """The move's first and middle pose, where most of it is; the first one paler."""
-    if piece.duration_s * 2 < move.segment.duration_s - 1e-6 or move.label == UNSEEN:
+    if piece.duration_s * 2 < move.segment.duration_s - 1e-6 or not move.letter:
         return
     left, right = row.x(piece.start_s), row.x(piece.end_s)
-    colour = colour_of(move.label)
+    colour = colour_of(move.letter)
     if right - left >= 2 * _FIGURE_SPACING:
         quarter = min((right - left) / 4, 1.2 * _FIGURE_SPACING)
         middle = (left + right) / 2
@@ -232,7 +250,7 @@ def _draw_seconds(row: _Row) -> None:
 
 def _header(segmentation: Segmentation, duration_s: float) -> Image.Image:
     sheet = Sheet(WIDTH, _HEADER_HEIGHT)
-    danced = [move.label for move in segmentation.moves if move.label != UNSEEN]
+    danced = [move.letter for move in segmentation.moves if move.letter]
     kinds = len(set(danced))
     moves = f"{len(danced)} moves" if len(danced) != 1 else "1 move"
     sheet.text((MARGIN, 20), moves, INK, _TITLE, weight=0.8)
@@ -263,12 +281,12 @@ def _notes(lines: Sequence[str]) -> Image.Image:
     return sheet.finished()
 
 
-def colour_of(label: str) -> Colour:
-    """The colour of a move's letter; those after the tenth are lighter, then darker shades."""
-    if label == UNSEEN:
+def colour_of(letter: str) -> Colour:
+    """The colour of a move's letter; after the tenth lighter, then darker shades. Grey where there is none."""
+    if not letter:
         return _UNSEEN_COLOUR
     place = 0
-    for sign in label.rpartition("-")[2]:
+    for sign in letter:
         place = place * 26 + ord(sign) - ord("A") + 1
     cycle, number = divmod(place - 1, len(MOVE_COLOURS))
     shade, share = ((PAPER, 0.0), (INK, 0.3), (PAPER, 0.3))[cycle % 3]

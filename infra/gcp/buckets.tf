@@ -9,8 +9,8 @@ locals {
 
   # The owner, the trace, and the options of every kind (shared/options.py).
   upload_metadata = [
-    "alternatives", "clip_id", "dancers", "difficulty", "energy", "label", "min_counts", "min_probability", "owner",
-    "quality", "seed", "style", "styles", "teacher", "tempo_bpm", "traceparent",
+    "alternatives", "clip_id", "dancers", "difficulty", "energy", "label", "method", "min_counts", "min_probability",
+    "owner", "quality", "seed", "style", "styles", "teacher", "tempo_bpm", "traceparent",
   ]
 
   buckets = {

@@ -20,7 +20,7 @@ module "gpu_account" {
     (local.bucket["uploads"])  = local.reads # cuts clips, lays overlays
     (local.bucket["features"]) = local.reads
     (local.bucket["results"])  = local.writes
-    (local.bucket["library"])  = local.writes # adds a teacher's clip
+    (local.bucket["library"])  = local.writes # adds a teacher's clip, may find its network there
   }
 }
 
@@ -58,7 +58,7 @@ resource "google_cloud_run_v2_job" "gpu" {
         }
 
         dynamic "env" {
-          for_each = local.settings
+          for_each = merge(local.settings, var.network == "" ? {} : { DANCEBITS_NETWORK = var.network })
           content {
             name  = env.key
             value = env.value

@@ -96,6 +96,18 @@ variable "keep_days" {
   }
 }
 
+variable "network" {
+  type        = string
+  description = "The segmentation network, where it is not the one in the image: an object of the library bucket and its hash, gs://PROJECT-library/networks/NAME.safetensors#sha256=HEX."
+  default     = ""
+
+  validation {
+    # That bucket the GPU job may read.
+    condition     = var.network == "" || can(regex("^gs://${var.project}-library/networks/.+#sha256=[0-9a-f]{64}$", var.network))
+    error_message = "A network lies in the folder networks/ of the library bucket, and is named with its hash: gs://PROJECT-library/networks/NAME.safetensors#sha256=HEX."
+  }
+}
+
 variable "max_executions" {
   type        = number
   description = "How many executions of the GPU job may run at once: no more than the region's quota of L4 GPUs without zonal redundancy, of which a new project gets 3."

@@ -16,8 +16,8 @@ from shared.job import Kind
 LEAST_SECONDS, MOST_SECONDS = 2, 900
 """Of a sample: a bar at any tempo; and what the service takes."""
 WISHES = frozenset({
-    "min_probability", "min_counts", "teacher", "dancers", "difficulty", "energy", "style", "seed", "alternatives",
-    "quality", "clip_id", "label", "tempo_bpm", "styles",
+    "min_probability", "min_counts", "method", "teacher", "dancers", "difficulty", "energy", "style", "seed",
+    "alternatives", "quality", "clip_id", "label", "tempo_bpm", "styles",
 })  # fmt: skip
 """Arguments that become options of a job."""
 
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _compare_command(commands.add_parser("compare", help="hold a student's dance against a teacher's, in this process"))
     _choreograph_command(commands.add_parser("choreograph", help="make a choreography for a song, in this process"))
     _library_command(commands.add_parser("library", help="build a move library from annotated clips"))
+    _features_command(commands.add_parser("features", help="extract features of a folder of videos, to train on"))
     _up_command(commands.add_parser("up", help="run the whole system on this machine, on emulators"))
     _upload_command(commands.add_parser("upload", help="upload a video to the running system"))
     _watch_command(commands.add_parser("watch", help="watch a job of the running system until it is settled"))
@@ -118,6 +119,18 @@ def _recommend_command(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_recommend, extra="oneshot")
 
 
+def _features_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("clips", type=Path, help="the folder of the videos, and of what is in it")
+    parser.add_argument(
+        "--annotations", type=Path, metavar="FILE", help="what is danced in them, JSON (usually CLIPS/annotations.json)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("dancebits-features"), help="folder for the features (%(default)s)"
+    )
+    parser.add_argument("--rate", type=_rate, default=15.0, metavar="HZ", help="samples a second (%(default)s)")
+    parser.set_defaults(run=_features, extra="oneshot")
+
+
 def _add_wishes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--difficulty", metavar="D", help="beginner, intermediate or advanced at most; usually any")
     parser.add_argument("--energy", metavar="E", help="low, medium, high, or auto (usually): as the song's")
@@ -179,6 +192,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--min-probability", metavar="P", help="0 to 1, usually 0.5: higher, fewer boundaries, but surer ones"
     )
     parser.add_argument("--min-counts", metavar="N", help="1 to 32, usually 2: no move shorter than so many counts")
+    parser.add_argument("--method", metavar="M", help="network (usually), or novelty: without a network, and nameless")
 
 
 def _seconds(text: str) -> float:
@@ -201,6 +215,10 @@ def _tempo(text: str) -> float:
 
 def _share(text: str) -> float:
     return _number(0, 1, text)
+
+
+def _rate(text: str) -> float:
+    return _number(5, 60, text)
 
 
 def _many(text: str) -> int:
@@ -278,6 +296,14 @@ def _build(chosen: argparse.Namespace) -> int:
 
     with ended_by_signals():
         return library.build(chosen.clips, chosen.annotations, chosen.out, os.environ, anew=chosen.anew)
+
+
+def _features(chosen: argparse.Namespace) -> int:
+    from infra.local import features
+    from infra.local.processes import ended_by_signals
+
+    with ended_by_signals():
+        return features.features(chosen.clips, chosen.annotations, chosen.out, os.environ, rate_hz=chosen.rate)
 
 
 def _recommend(chosen: argparse.Namespace) -> int:

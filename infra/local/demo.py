@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from gpu_job.segmentation.scoring import f_measure, matches
+from gpu_job.titles import title
 from infra.local import oneshot, show
 from infra.local.sample.dancer import LabelledSegment
 from infra.local.sample.video import Sample, write_sample
@@ -46,15 +47,15 @@ def _tempi(found_bpm: float | None, true_bpm: float) -> str:
 
 def _beside(truth: Sequence[LabelledSegment], found: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(
-        "true move", "counts", "from", "found at", "off by", "label", title="The moves that were danced, and found"
+        "true move", "counts", "from", "found at", "off by", "called", title="The moves that were danced, and found"
     )
     starts = [move["start_s"] for move in found]
     nearest = {
         match.true_s: match.estimated_s for match in matches(starts, [move.start_s for move in truth], TOLERANCE_S)
     }
-    labels = {move["start_s"]: move["label"] for move in found}
+    called = {move["start_s"]: title(move["label"], move["letter"]) for move in found}
     for move in truth:
         at = nearest.get(move.start_s)
-        seen = ("–",) * 3 if at is None else (f"{at:.2f} s", f"{1000 * (at - move.start_s):+.0f} ms", labels[at])
+        seen = ("–",) * 3 if at is None else (f"{at:.2f} s", f"{1000 * (at - move.start_s):+.0f} ms", called[at])
         table.add_row(move.name, str(move.counts), f"{move.start_s:.2f} s", *seen)
     return table

@@ -166,9 +166,9 @@ def _deliver_all(ports: MemoryPorts, stop: threading.Event) -> None:
 
 def _infer(ports: MemoryPorts, stop: threading.Event) -> None:
     # torch takes 190 MB: it comes when the trackers have given back theirs.
-    from gpu_job.kinds import INFERENCES
+    from gpu_job.kinds import inferences, methods_of
 
-    at_once = {kind: _AtOnce(inference) for kind, inference in INFERENCES.items()}
+    at_once = {kind: _AtOnce(inference) for kind, inference in inferences(methods_of(ports)).items()}
     Worker(ports, at_once, stop).run()
     ports.launcher.finished += 1
 

@@ -15,6 +15,8 @@ from rich.table import Table
 
 from gpu_job.comparison.findings import Limb
 from gpu_job.comparison.wording import early_or_late_ms
+from gpu_job.notice import Notice
+from gpu_job.titles import UNKNOWN, name_of, title
 from infra.local.outcome import Outcome
 from shared.job import Job, Kind, State
 from shared.library import QUALITIES
@@ -34,6 +36,11 @@ def progress(first: str = "Opening the video") -> Generator[Callable[[Job], None
 def say(sentence: str) -> None:
     """On one line, however long: a terminal wraps it by itself, and a file keeps it whole."""
     console.print(sentence, highlight=False, soft_wrap=True)
+
+
+def finding(name: str, notice: Notice) -> None:
+    """What is to be said of one clip of many."""
+    say(f"{escape(name)}: [yellow]{notice.code}[/yellow]: {escape(notice.message)}")
 
 
 def outcome(job: Job, out: Path | None = None) -> int:
@@ -57,15 +64,24 @@ def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
         "from",
         "to",
         "counts",
-        "label",
+        "called",
+        "letter",
         "confidence",
         title="1 move" if len(moves) == 1 else f"{len(moves)} moves",
     )
     for number, move in enumerate(moves, 1):
         counts = "–" if move["counts"] is None else f"{move['counts']:g}"
         times = f"{move['start_s']:.2f} s", f"{move['end_s']:.2f} s"
-        table.add_row(str(number), *times, counts, move["label"], f"{move['confidence']:.0%}")
+        called = title(move["label"], move["letter"])
+        table.add_row(str(number), *times, counts, called, move["letter"], _sureness(move))
     return table
+
+
+def _sureness(move: Mapping[str, Any]) -> str:
+    """Of the name; and what it might be where nobody can tell for sure."""
+    if move["label"] != UNKNOWN:
+        return f"{move['confidence']:.0%}"
+    return f"{name_of(move['names'][0]['label'])}? {move['names'][0]['confidence']:.0%}" if move["names"] else "–"
 
 
 def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:
@@ -172,8 +188,8 @@ def library(outcomes: Sequence[Outcome], moves: int, blocks: int, others: Sequen
     """What a build of the library came to: every clip of which there is something to say, by name."""
     states = Counter(outcome.state for outcome in outcomes)
     for outcome in outcomes:
-        for finding in outcome.findings:
-            say(f"{escape(outcome.clip_id)}: [yellow]{finding.code}[/yellow]: {escape(finding.message)}")
+        for notice in outcome.findings:
+            finding(outcome.clip_id, notice)
     for clip_id in others:
         name = escape(clip_id)
         say(f"{name}: not in the annotations but in the library, and danced: delete moves/{name}-*.npz to take it out.")

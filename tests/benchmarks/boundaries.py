@@ -1,6 +1,6 @@
 """How well boundaries are found on synthesised dances, beside two baselines, and what it costs.
 
-    python -m tests.benchmarks.boundaries [dances per row]
+    python -m tests.benchmarks.boundaries [dances per row] [network or novelty]
 
 The baselines cut on every first beat of a bar, and on every second one: what can be had without
 looking at the dancer. F is the mean over dances of a minute, at ±0.25 s and at ±0.1 s, of the
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from gpu_job.devices import device
-from gpu_job.segmentation import Performance, segment_batch
+from gpu_job.segmentation import Options, Performance, segment_batch
 from gpu_job.segmentation.scoring import f_measure
 from shared.features import AudioFeatures
 from tests.gpu_job.segmentation.truth import Truth, danced
@@ -36,21 +36,22 @@ CONDITIONS: dict[str, dict[str, float]] = {
 }
 
 
-def main(dances: int) -> None:
-    print(f"{platform.machine()}, {torch.get_num_threads()} threads, {device()}, {dances} dances of a minute a row")
+def main(dances: int, options: Options) -> None:
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, {device()}"
+    print(f"{machine}, {dances} dances of a minute a row, {options.method}")
     print(f"{'':36}{'F ±0.25 s':>10}{'worst':>7}{'F ±0.1 s':>10}{'bars':>7}{'2 bars':>7}")
     for name, condition in CONDITIONS.items():
         truths = [danced(FIRST_SEED + number, **condition) for number in range(dances)]
-        _print_row(name, truths, found(truths))
+        _print_row(name, truths, found(truths, options))
     truths = [danced(FIRST_SEED + number) for number in range(dances)]
-    _print_row("15 Hz, no sound", truths, found(truths, silent=True))
-    _print_cost(truths[0])
+    _print_row("15 Hz, no sound", truths, found(truths, options, silent=True))
+    _print_cost(truths[0], options)
 
 
-def found(truths: Sequence[Truth], *, silent: bool = False) -> list[Sequence[float]]:
+def found(truths: Sequence[Truth], options: Options, *, silent: bool = False) -> list[Sequence[float]]:
     heard = [AudioFeatures.silent(60.0, 15.0) if silent else truth.audio for truth in truths]
     batch = [Performance(truth.pose.smoothed(), audio) for truth, audio in zip(truths, heard, strict=True)]
-    return [one.boundaries_s for one in segment_batch(batch)]
+    return [one.boundaries_s for one in segment_batch(batch, [options] * len(batch))]
 
 
 def _print_row(name: str, truths: Sequence[Truth], estimates: Sequence[Sequence[float]]) -> None:
@@ -63,13 +64,14 @@ def _print_row(name: str, truths: Sequence[Truth], estimates: Sequence[Sequence[
     print(f"{name:36}{ours.mean():10.3f}{ours.min():7.2f}{fine.mean():10.3f}{bars.mean():7.2f}{pairs.mean():7.2f}")
 
 
-def _print_cost(truth: Truth, runs: int = 20) -> None:
-    found([truth])
+def _print_cost(truth: Truth, options: Options, runs: int = 20) -> None:
+    found([truth], options)
     started_s = time.process_time()
     for _ in range(runs):
-        found([truth])
+        found([truth], options)
     print(f"{1000 * (time.process_time() - started_s) / runs:.0f} ms of processor time for a minute of video, warm")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else DANCES)
+    dances, *method = sys.argv[1:] or [str(DANCES)]
+    main(int(dances), Options.read({"method": method[0]} if method else {}))

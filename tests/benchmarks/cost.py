@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gpu_job.kinds import INFERENCES
+from gpu_job.kinds import inferences, methods_of
 from gpu_job.worker import Worker
 from infra.local.oneshot import HANDLERS, settings_of
 from infra.local.sample.video import write_sample
@@ -211,7 +211,7 @@ def _worked(path: Path) -> Mapping[str, float]:
     while (message := ports.bus.take()) is not None:
         handle = HANDLERS[message.topic]
         spent[handle.__module__.split(".")[1]].append(_timed(partial(handle, message, ports)))
-    spent["gpu"].append(_timed(Worker(ports, INFERENCES, threading.Event()).run))
+    spent["gpu"].append(_timed(Worker(ports, inferences(methods_of(ports)), threading.Event()).run))
     return {unit: sum(seconds) / len(seconds) for unit, seconds in spent.items()}
 
 

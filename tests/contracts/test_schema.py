@@ -14,9 +14,7 @@ from gpu_job.choreography.library_inference import summary as move_summary
 from gpu_job.comparison.inference import CompareInference
 from gpu_job.comparison.inference import Loaded as LoadedTakes
 from gpu_job.recordings import described
-from gpu_job.segmentation import segment
 from gpu_job.segmentation.inference import Loaded, SegmentInference
-from gpu_job.segmentation.moves import Options
 from gpu_job.segmentation.performance import Performance
 from shared.events import UploadFinalized
 from shared.gcp.documents import job_document
@@ -30,7 +28,7 @@ from tests.contracts.schema import described_fields
 from tests.functions.support import Clock, new_ports
 from tests.gpu_job.choreography.making import a_library, a_song
 from tests.gpu_job.comparison.danced import late, taken
-from tests.gpu_job.segmentation.truth import danced
+from tests.gpu_job.segmentation.truth import NOVELTY, cut, danced
 from tests.shared.media_files import Recipe, write
 
 
@@ -52,7 +50,7 @@ def job(ports: MemoryPorts, tmp_path_factory: pytest.TempPathFactory) -> Job:
 def result(ports: MemoryPorts, job: Job) -> Mapping[str, Any]:
     """Of a dance to that video."""
     truth = danced(4, duration_s=12.0)
-    loaded = Loaded(Performance(truth.pose, truth.audio), Options(), "", {"audio": 1.0, "pose": 2.0})
+    loaded = Loaded(Performance(truth.pose, truth.audio), NOVELTY, "", {"audio": 1.0, "pose": 2.0})
     inference = SegmentInference()
     (answer,) = inference.infer([loaded])
     return inference.record(job, loaded, answer, ports)
@@ -103,7 +101,7 @@ def compared(ports: MemoryPorts, comparing: Job) -> Mapping[str, Any]:
     """What a comparison leaves, of a dance to that video."""
     teacher = taken(0, duration_s=12.0)
     facts = {name: described(comparing.recording(step), "") for name, step in (("student", ""), ("teacher", TEACHER))}
-    moves = segment(teacher.pose, teacher.audio).moves
+    moves = cut(teacher.pose, teacher.audio).moves
     loaded = LoadedTakes([late(teacher, 2)], [teacher], True, moves, facts, {"audio": 1.0, "pose": 2.0})
     inference = CompareInference()
     (answer,) = inference.infer([loaded])

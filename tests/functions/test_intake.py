@@ -172,6 +172,7 @@ def test_too_large_a_file_is_not_even_opened(ports):
         ("min_counts", "many"),
         ("min_counts", "0"),
         ("min_counts", "2.5"),
+        ("method", "guessing"),
         ("min_probability", "1.5"),
         ("min_probability", "nan"),
     ],

@@ -12,7 +12,7 @@ import pytest
 from gpu_job import __main__ as entry_point
 from gpu_job import worker
 from gpu_job.worker import Inference, Worker
-from shared.errors import DamagedFile, GaveUp, NotFound, Unavailable
+from shared.errors import DamagedFile, GaveUp, NotFound, Unavailable, UnfitNetwork
 from shared.job import INFER, Failure, Job, Kind, State, Step, StepState
 from shared.memory import MemoryPorts
 from shared.ports import Ports
@@ -566,9 +566,24 @@ def test_an_execution_that_is_stopped_with_work_left_fails_so_that_the_platform_
     if stopped:
         stop.set()
     monkeypatch.setattr(entry_point, "connected", lambda _: ports)
-    monkeypatch.setattr(entry_point, "INFERENCES", {Kind.SEGMENT: Fake()})
+    monkeypatch.setattr(entry_point, "inferences", lambda _: {Kind.SEGMENT: Fake()})
     monkeypatch.setattr(entry_point, "_stop_on_sigterm", lambda: stop)
     assert exit_code(entry_point.main) == code
+
+
+def test_an_execution_whose_network_cannot_be_had_ends_before_it_begins_a_job(ports, monkeypatch):
+    jobs = fill(ports, 2)
+
+    def methods(_name):
+        raise UnfitNetwork
+
+    monkeypatch.setattr(entry_point, "connected", lambda _: ports)
+    monkeypatch.setattr(entry_point, "methods_of", lambda _: methods)
+    monkeypatch.setattr(entry_point, "_stop_on_sigterm", threading.Event)
+    with pytest.raises(UnfitNetwork):
+        entry_point.main()
+    assert states(ports, jobs) == ["READY"] * 2
+    assert INFER not in ports.jobs.steps(jobs[0].id)
 
 
 def exit_code(main: Callable[[], None]) -> object:

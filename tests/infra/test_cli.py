@@ -63,7 +63,8 @@ class TestUsage:
         assert "COMMAND" in said
 
     @pytest.mark.parametrize(
-        "command", ["demo", "segment", "compare", "choreograph", "library", "up", "upload", "watch", "token"]
+        "command",
+        ["demo", "segment", "compare", "choreograph", "library", "features", "up", "upload", "watch", "token"],
     )
     def test_every_command_explains_itself(self, run, command):
         status, _, told = run(command, "--help")
@@ -80,6 +81,7 @@ class TestUsage:
             (["library"], "ACTION"),
             (["library", "build", "clips", "--out", "lib"], "required: --annotations"),
             (["library", "recommend", "lib", "--level", "2"], "'2' is no number from 0 to 1"),
+            (["features", "clips", "--rate", "1"], "'1' is no number from 5 to 60"),
             (["demo", "--seconds", "long"], "'long' is no number from 2 to 900"),
             (["demo", "--seconds", "0"], "'0' is no number from 2 to 900"),
             (["demo", "--seconds", "nan"], "'nan' is no number from 2 to 900"),
@@ -133,6 +135,7 @@ class TestSegment:
             ("--min-counts", "2.5", "a whole number from 1 to 32"),
             ("--min-probability", "1.1", "a number from 0 to 1"),
             ("--min-probability", "nan", "a number from 0 to 1"),
+            ("--method", "guessing", "one of network, novelty"),
         ],
     )
     def test_an_option_that_cannot_be(self, run, text, tmp_path, option, value, what):
@@ -275,14 +278,16 @@ class TestClient:
         os.environ.update(before)
 
     def test_an_upload_prints_the_name_of_its_job(self, run, text, state):
-        status, _, told = run("upload", text, "--owner", "ada", "--min-counts", "4", "--state", state)
+        status, _, told = run(
+            "upload", text, "--owner", "ada", "--min-counts", "4", "--method", "novelty", "--state", state
+        )
         assert status == 0
         assert len(told) == 32
         until((state / "notes").exists)
         notes = [json.loads(line) for line in (state / "notes").read_text().splitlines()]
         resource = next(json.loads(note["text"]) for note in notes if note["attributes"].get("objectId"))
         assert re.fullmatch(r"videos/[0-9a-f]{32}/text\.mp4", resource["name"])
-        assert resource["metadata"] == {"owner": "ada", "min_counts": "4"}
+        assert resource["metadata"] == {"owner": "ada", "min_counts": "4", "method": "novelty"}
         assert resource["contentType"] == "video/mp4"
 
     def test_a_bad_wish_uploads_nothing(self, run, text, state, monkeypatch):

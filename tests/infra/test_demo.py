@@ -13,6 +13,11 @@ MOVES = (
     LabelledSegment(6.2, 8.1, 4, "wave"),
 )
 
+MOVE = {
+    "start_s": 0.0, "end_s": 2.5, "counts": None, "label": "lady_turn", "confidence": 0.62,
+    "names": [{"label": "lady_turn", "confidence": 0.62}], "letter": "A", "probability": 1.0,
+}  # fmt: skip
+
 
 @pytest.fixture
 def seen(monkeypatch):
@@ -32,17 +37,28 @@ def rows(table):
 
 
 def test_each_true_move_has_the_start_that_was_found_for_it(seen):
-    found = [{"start_s": at, "label": f"move-{letter}"} for at, letter in ((0.52, "A"), (4.2, "B"), (7.0, "C"))]
+    found = [
+        {"start_s": at, "label": label, "letter": letter}
+        for at, label, letter in ((0.52, "unknown", "A"), (4.2, "lady_turn", "B"), (7.0, "unknown", "C"))
+    ]
     assert rows(seen(demo._beside(MOVES, found))) == [
-        ["basic", "8", "0.50 s", "0.52 s", "+20 ms", "move-A"],
-        ["turn", "4", "4.30 s", "4.20 s", "-100 ms", "move-B"],
+        ["basic", "8", "0.50 s", "0.52 s", "+20 ms", "move A"],
+        ["turn", "4", "4.30 s", "4.20 s", "-100 ms", "lady turn"],
         ["wave", "4", "6.20 s", "–", "–", "–"],
     ]
 
 
 def test_moves_without_a_beat_have_no_counts(seen):
-    move = {"start_s": 0.0, "end_s": 2.5, "counts": None, "label": "move-A", "confidence": 0.5}
-    assert rows(seen(show.moves_table([move]))) == [["1", "0.00 s", "2.50 s", "–", "move-A", "50%"]]
+    assert rows(seen(show.moves_table([MOVE]))) == [["1", "0.00 s", "2.50 s", "–", "lady turn", "A", "62%"]]
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"label": "unknown", "confidence": 0.0, "names": []}, ["move A", "A", "–"]),
+    ({"label": "unknown", "confidence": 0.0}, ["move A", "A", "lady turn? 62%"]),
+    ({"label": "unseen", "confidence": 1.0, "names": [], "letter": ""}, ["unseen", "", "100%"]),
+])  # fmt: skip
+def test_what_a_move_is_called_is_told_as_surely_as_it_is_known(seen, changes, told):
+    assert rows(seen(show.moves_table([{**MOVE, **changes}])))[0][-3:] == told
 
 
 @pytest.mark.parametrize(("found", "told"), [(None, "no tempo, true 126.0"), (125.94, "tempo 125.9 BPM, true 126.0")])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from hashlib import sha256
 
 import av
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
+from gpu_job.segmentation.moves import DEFAULT_METHOD
+from gpu_job.titles import title
 from infra.local import cli, oneshot
 from infra.local.sample.video import write_sample
 from shared.errors import NotFound
@@ -21,7 +24,7 @@ RESULT = {
     "segmented_percentages", "method", "timings_s", "warnings",
 }  # fmt: skip
 SOURCE = {"name", "sha256", "container", "codecs", "width", "height", "rotation", "duration_s"}
-MOVE = {"start_s", "end_s", "counts", "label", "confidence", "probability"}
+MOVE = {"start_s", "end_s", "counts", "label", "confidence", "names", "letter", "probability"}
 CURVES = {"time_s", "boundary_probability", "novelty", "onset"}
 
 
@@ -77,7 +80,8 @@ class TestTruth:
 class TestFiles:
     def test_there_are_those_that_the_readme_names(self, run, result):
         out, _ = run
-        clips = {f"moves/{i:02d}_{move['label']}.mp4" for i, move in enumerate(result["moves"], 1)}
+        titles = [title(move["label"], move["letter"]).replace(" ", "-") for move in result["moves"]]
+        clips = {f"moves/{i:02d}_{words}.mp4" for i, words in enumerate(titles, 1)}
         assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
             "result.json", "curves.npz", "timeline.png", *clips,
         }  # fmt: skip
@@ -94,7 +98,8 @@ class TestFiles:
             "container": "mov,mp4,m4a,3gp,3g2,mj2", "codecs": {"video": "h264", "audio": "aac"},
             "width": 640, "height": 360, "rotation": 0, "duration_s": pytest.approx(16.0, abs=0.05),
         }  # fmt: skip
-        assert (result["schema"], result["kind"], result["method"]) == (1, "segment", "novelty-1")
+        assert (result["schema"], result["kind"]) == (2, "segment")
+        assert re.fullmatch(rf"{DEFAULT_METHOD}-\d+", result["method"])
 
     def test_the_result_holds_together(self, result):
         starts = [move["start_s"] for move in result["moves"]]
@@ -229,7 +234,7 @@ class TestComparison:
         assert told["score"] >= 99
         assert told["teacher"] == told["student"] == result["source"]
         graded = [move["label"] for move in told["dancers"][0]["moves"]]
-        assert graded == [move["label"] for move in result["moves"]]
+        assert graded == [title(move["label"], move["letter"]) for move in result["moves"]]
 
     def test_there_are_the_files_that_the_readme_names(self, compared):
         names = {path.name for path in compared.iterdir() if path.is_file()}

@@ -15,6 +15,7 @@ import pytest
 from google.cloud import firestore, storage
 from google.oauth2 import service_account
 
+from gpu_job.titles import title
 from infra.local.sample.video import write_sample
 from infra.local.system import Plan, up
 from shared.job import PIPELINE, SETTLED, Source, State
@@ -123,8 +124,10 @@ class TestComparison:
         assert set(compared["plan"]) == {"audio", "pose-00"}
 
     def test_it_is_graded_by_the_moves_of_the_teachers_job(self, compared, job):
-        graded = [(move["teacher_start_s"], move["label"]) for move in compared["result"]["dancers"][0]["moves"]]
-        assert graded == [(move["start_s"], move["label"]) for move in job[1]["result"]["moves"]]
+        moves, graded = job[1]["result"]["moves"], compared["result"]["dancers"][0]["moves"]
+        assert [move["teacher_start_s"] for move in graded] == [move["start_s"] for move in moves]
+        assert [move["label"] for move in graded] == [title(move["label"], move["letter"]) for move in moves]
+        assert [move["letter"] for move in graded] == [move["letter"] for move in moves]
 
     def test_its_files_are_in_the_bucket(self, compared, cloud, system):
         bucket, objects = cloud.bucket(system.settings.results_bucket), compared["result"]["objects"]

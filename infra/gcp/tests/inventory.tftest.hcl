@@ -255,8 +255,28 @@ run "every_unit_is_told_where_everything_is" {
   }
 
   assert {
+    condition = !contains([
+      for variable in google_cloud_run_v2_job.gpu[0].template[0].template[0].containers[0].env : variable.name
+    ], "DANCEBITS_NETWORK")
+    error_message = "The GPU job is told of a network, though it has one in its image."
+  }
+
+  assert {
     condition     = module.api.planned.environment.DANCEBITS_APP_CHECK == "required" && module.api.planned.environment.DANCEBITS_ORIGINS == "https://app.example.com"
     error_message = "The API does not know whom to answer."
+  }
+}
+
+run "the_gpu_job_is_told_where_another_network_lies" {
+  variables {
+    network = "gs://my-studio-library/networks/network-2.safetensors#sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition = {
+      for variable in google_cloud_run_v2_job.gpu[0].template[0].template[0].containers[0].env : variable.name => variable.value
+    }["DANCEBITS_NETWORK"] == var.network
+    error_message = "The GPU job is not told of the network."
   }
 }
 

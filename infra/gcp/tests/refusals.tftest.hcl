@@ -137,6 +137,24 @@ run "days_without_end_are_refused" {
   }
 }
 
+run "a_network_without_its_hash_is_refused" {
+  command         = plan
+  expect_failures = [var.network]
+
+  variables {
+    network = "gs://my-studio-library/networks/network-2.safetensors"
+  }
+}
+
+run "a_network_in_a_bucket_that_the_gpu_job_cannot_read_is_refused" {
+  command         = plan
+  expect_failures = [var.network]
+
+  variables {
+    network = "gs://another-studio/networks/network-2.safetensors#sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+}
+
 run "no_executions_are_refused" {
   command         = plan
   expect_failures = [var.max_executions]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gpu_job.choreography.sentence import why
-from gpu_job.choreography.wording import Place, name_of
+from gpu_job.choreography.wording import Place
+from gpu_job.titles import name_of
 from shared.library import Difficulty, Style
 from shared.music import Role
 from shared.wishes import Wishes

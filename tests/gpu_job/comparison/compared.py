@@ -30,7 +30,7 @@ NO_GRADE = Grade(None, None, 0.0)
 GRADE = Grade(74.2, (64.8, 81.6), 0.99, Lateness(90.0, 0.18))
 
 
-def compared(beats: int = 32, *, offset_s: float = 0.0, label: str = "move-A") -> Comparison:
+def compared(beats: int = 32, *, offset_s: float = 0.0, label: str = "move A", letter: str = "A") -> Comparison:
     """One move, one worst moment, always late; ``offset_s`` when in the student's recording the teacher's begins."""
     at = np.arange(beats * 8 + 1) / 8
     clock = Clock(at, 1.0 + BEAT_S * at, 1.0 + offset_s + BEAT_S * at)
@@ -48,7 +48,7 @@ def compared(beats: int = 32, *, offset_s: float = 0.0, label: str = "move-A") -
         form=86.0,
         punctuality=0.86,
         limbs=limbs,
-        moves=(MoveGrade(label, float(beats), span, span, GRADE, limbs),),
+        moves=(MoveGrade(label, letter, float(beats), span, span, GRADE, limbs),),
         worst=(worst,),
         curves=Curves(scores, np.full(len(at), 90.0)),
         bodies=Bodies(teacher, student, is_flat=False),

@@ -32,6 +32,7 @@ from tests.gpu_job.comparison.danced import (
 )
 
 LEGS = list(range(25, 33))
+TAUGHT = ((0.5, "cross_body_lead", "A"), (4.5, "unknown", "B"), (8.5, "unknown", "A"))
 
 
 def score(found: Comparison) -> float:
@@ -56,7 +57,7 @@ def test_somebody_who_dances_other_moves_has_next_to_nothing():
 
 def test_nobody_is_late_with_another_dance():
     one, other = (performed(1, vocabulary=half) for half in HALVES)
-    moves = [Move(start, start + 4.0, 8.0, f"move-{n}", 1.0, 1.0) for n, start in enumerate((0.5, 4.5, 8.5))]
+    moves = [Move(start, start + 4.0, 8.0, label, 0.0, (), letter, 1.0) for start, label, letter in TAUGHT]
 
     found = compare(one, other, moves)
 
@@ -175,12 +176,13 @@ def test_nobody_in_the_picture_has_no_score():
 
 
 def test_moves_have_grades_of_their_own():
-    moves = [Move(start, start + 4.0, 8.0, f"move-{n}", 1.0, 1.0) for n, start in enumerate((0.5, 4.5, 8.5))]
+    moves = [Move(start, start + 4.0, 8.0, label, 0.0, (), letter, 1.0) for start, label, letter in TAUGHT]
     student = with_late_start(taken(2))
 
     graded = compare(student, taken(2), moves).moves
 
-    assert [move.label for move in graded] == ["move-0", "move-1", "move-2"]
+    assert [move.label for move in graded] == ["cross body lead", "move B", "move A"]
+    assert [move.letter for move in graded] == ["A", "B", "A"]
     assert (graded[0].grade.score or 0) < (graded[2].grade.score or 0)
 
 

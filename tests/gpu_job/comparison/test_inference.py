@@ -9,6 +9,8 @@ from functions.intake.handler import handle
 from gpu_job.comparison.findings import Take
 from gpu_job.comparison.inference import OVERLAY_INCOMPLETE, WHO_LEADS, CompareInference, Loaded
 from gpu_job.recordings import described
+from gpu_job.segmentation import Method, Name
+from gpu_job.segmentation.novelty import NoveltyModel
 from shared.errors import NoTeacher
 from shared.events import UploadFinalized
 from shared.job import POSE, TEACHER, Kind, Recording
@@ -68,6 +70,56 @@ def test_features_of_an_earlier_job_that_are_gone_by_now_are_no_teacher():
     mine = replace(mine, kind=Kind.COMPARE, teacher=Recording(before.source, {}, before.id))
     with pytest.raises(NoTeacher):
         CompareInference().load(mine, ports.jobs.steps(mine.id), ports)
+
+
+@pytest.mark.parametrize(("fields", "title", "letter"), [
+    ({"label": "move-B"}, "move B", "B"),  # as releases told it that knew no names
+    ({"label": "unknown", "names": [{"label": "spin", "confidence": 0.3}], "letter": "B"}, "move B", "B"),
+    ({"label": "cross_body_lead", "names": [], "letter": "C"}, "cross body lead", "C"),
+    ({"label": "unseen", "names": [], "letter": ""}, "unseen", ""),
+])  # fmt: skip
+def test_moves_of_an_earlier_job_are_known_by_what_it_told_of_them(fields, title, letter):
+    ports = new_ports(Clock())
+    before, mine = ready(ports, 1), ready(ports, 2)
+    told = {"start_s": 0.5, "end_s": 4.5, "counts": 8, "confidence": 0.7, "probability": 1.0, "clip": None, **fields}
+    ports.jobs.update(before.id, lambda job: job.started().done({"moves": [told]}))
+    for job in (before, mine):
+        _extracted(ports, job)
+    mine = replace(mine, kind=Kind.COMPARE, media=MEDIA, teacher=Recording(before.source, MEDIA, before.id))
+    (move,) = CompareInference().load(mine, ports.jobs.steps(mine.id), ports).moves
+    assert (move.title, move.letter, move.counts) == (title, letter, 8)
+
+
+def test_moves_that_nobody_has_told_are_found_by_the_methods_that_the_worker_has():
+    ports = new_ports(Clock())
+    before, mine = ready(ports, 1), ready(ports, 2)
+    ports.jobs.update(before.id, lambda job: replace(job, kind=Kind.COMPARE))
+    for job in (before, mine):
+        _extracted(ports, job)
+    known = Method("known", NoveltyModel(), Sure())
+    mine = replace(mine, kind=Kind.COMPARE, media=MEDIA, teacher=Recording(before.source, MEDIA, before.id))
+    moves = CompareInference(lambda _: known).load(mine, ports.jobs.steps(mine.id), ports).moves
+    assert {move.title for move in moves} == {"lady turn"}
+
+
+VIDEO = {"codec": "h264", "width": 64, "height": 48, "rotation": 0}
+MEDIA = {"container": "mp4", "duration_s": 20.0, "video": VIDEO, "audio": None}
+
+
+class Sure:
+    """A namer that knows one move."""
+
+    def names(self, _performance, edges):
+        return [(Name("lady_turn", 0.9),)] * (len(edges) - 1)
+
+
+def _extracted(ports, job):
+    """Every step of the job's plan has left a dance of twenty seconds."""
+    for name in job.plan:
+        place, kept = f"{job.id}/{name}", taken(0).audio if name == "audio" else taken(0).pose
+        ports.blobs.create("features", place, kept.to_bytes(), "")
+        output = {"object": place, "sha256": "", "seconds": 0.0}
+        ports.jobs.update_step(job.id, name, lambda step, output=output: replace(step, output=output))
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

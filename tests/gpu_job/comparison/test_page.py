@@ -15,9 +15,9 @@ from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.figures import SHOWN
 from gpu_job.comparison.findings import Comparison, Curves, Grade, Lateness, Limb
 from gpu_job.comparison.page import Names, report_html
-from gpu_job.segmentation import segment
 from tests.gpu_job.comparison.compared import HOSTILE, blind, compared
 from tests.gpu_job.comparison.danced import late, taken
+from tests.gpu_job.segmentation.truth import cut
 
 VOID = {"meta", "img", "input", "br", "link", "hr"}
 
@@ -83,12 +83,12 @@ def test_the_page_plays_what_was_compared() -> None:
         points = np.array([numbers(figure) for figure in section[side]]).reshape(len(comparison.clock), -1, 2)
         np.testing.assert_allclose(points / 100, getattr(comparison.bodies, side)[:, list(SHOWN), :2], atol=5e-3)
     assert section["worst"] == [{"point": 128, "limb": "right_arm"}]
-    assert section["moves"] == [{"label": "move-A", "start_s": 1.0, "end_s": 17.0}]
+    assert section["moves"] == [{"label": "move A", "start_s": 1.0, "end_s": 17.0}]
 
 
 def test_a_real_comparison_is_told_in_words_and_numbers() -> None:
     teacher = taken()
-    comparison = compare(late(teacher, 3), teacher, segment(teacher.pose, teacher.audio).moves)
+    comparison = compare(late(teacher, 3), teacher, cut(teacher.pose, teacher.audio).moves)
     words, lateness = page(comparison).words, comparison.overall.lateness
     assert lateness is not None
     assert lateness.ms > 100
@@ -96,6 +96,13 @@ def test_a_real_comparison_is_told_in_words_and_numbers() -> None:
     assert f"{lateness.ms:.0f} ms late" in words
     assert all(move.label in words for move in comparison.moves)
     assert all(limb.replace("_", " ") in words for limb in comparison.limbs)
+
+
+def test_a_move_with_a_name_is_found_again_by_its_letter() -> None:
+    html = report_html([("", compared(label="cross body lead", letter="B"))])
+    assert "cross body lead<small>B · 0:01.0</small>" in html
+    assert re.search(r'<div class="strip"[^>]*><span[^>]*>B</span></div>', html)
+    assert "move A<small>0:01.0</small>" in report_html([("", compared())])
 
 
 def test_the_page_asks_nothing_of_the_network() -> None:
@@ -106,7 +113,7 @@ def test_the_page_asks_nothing_of_the_network() -> None:
 
 
 def test_hostile_names_stay_words() -> None:
-    comparison = replace(compared(label=HOSTILE), unseen=(HOSTILE,))
+    comparison = replace(compared(label=HOSTILE, letter=HOSTILE), unseen=(HOSTILE,))
     names = Names(HOSTILE, HOSTILE, HOSTILE)
     hostile = Page(report_html([(HOSTILE, comparison), (HOSTILE, comparison)], names))
     tame = Page(report_html([("a", replace(compared(), unseen=("b",)))] * 2, names=Names("c", "d", "e")))

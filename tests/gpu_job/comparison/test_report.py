@@ -10,8 +10,8 @@ import pytest
 from gpu_job.comparison.comparing import compare
 from gpu_job.comparison.findings import Grade, Limb
 from gpu_job.comparison.report import Dancer, curves_npz, overall_score, result
-from gpu_job.segmentation import segment
 from tests.gpu_job.comparison.danced import late, taken
+from tests.gpu_job.segmentation.truth import cut
 
 SOURCE = {"name": "a.mp4", "sha256": "0", "duration_s": 20.0}
 
@@ -19,7 +19,7 @@ SOURCE = {"name": "a.mp4", "sha256": "0", "duration_s": 20.0}
 @pytest.fixture(scope="module")
 def dancer() -> Dancer:
     teacher = taken(0)
-    moves = segment(teacher.pose, teacher.audio).moves
+    moves = cut(teacher.pose, teacher.audio).moves
     return Dancer("dancer", compare(late(teacher, 2), teacher, moves))
 
 
@@ -31,13 +31,14 @@ def told(dancer: Dancer) -> dict:
 
 def test_the_score_is_told_also_by_its_older_name(told, dancer):
     assert told["score"] == told["similarity_score"] == round(dancer.comparison.overall.score, 1)
-    assert (told["schema"], told["kind"], told["method"]) == (1, "compare", dancer.comparison.method)
+    assert (told["schema"], told["kind"], told["method"]) == (2, "compare", dancer.comparison.method)
 
 
 def test_every_move_and_limb_has_its_grade(told, dancer):
     (one,) = told["dancers"]
     assert set(one["limbs"]) == set(Limb)
     assert [move["label"] for move in one["moves"]] == [move.label for move in dancer.comparison.moves]
+    assert [move["letter"] for move in one["moves"]] == [move.letter for move in dancer.comparison.moves]
     assert all(set(move["limbs"]) == set(Limb) for move in one["moves"])
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gpu_job.segmentation.decoding import boundaries, length_prior
 from gpu_job.segmentation.moves import Options
 from shared.errors import BadOption
+from shared.wishes import MethodName
 
 probabilities = st.lists(st.floats(0, 1), min_size=2, max_size=120).map(np.array)
 wishes = st.builds(Options, min_probability=st.floats(0, 1), min_counts=st.integers(1, 32))
@@ -95,6 +96,7 @@ def test_moves_of_whole_phrases_are_likelier_than_others() -> None:
 @pytest.mark.parametrize("options", [
     {"min_probability": 1.2}, {"min_probability": -0.1}, {"min_probability": float("nan")}, {"min_probability": "0.5"},
     {"min_counts": 0}, {"min_counts": 33}, {"min_counts": 2.5}, {"min_counts": True}, {"speed": 3},
+    {"method": "guessing"}, {"method": None}, {"method": ["novelty"]},
 ])  # fmt: skip
 def test_wishes_out_of_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(BadOption):
@@ -102,4 +104,4 @@ def test_wishes_out_of_range_are_refused(options: dict[str, object]) -> None:
 
 
 def test_wishes_are_read_as_a_job_carries_them() -> None:
-    assert Options.read({"min_counts": 4.0}) == Options(min_probability=0.5, min_counts=4)
+    assert Options.read({"min_counts": 4.0, "method": "novelty"}) == Options(0.5, 4, MethodName.NOVELTY)

@@ -1,12 +1,13 @@
-"""Letters: the same where moves are the same, as sure as the difference is clear."""
+"""Letters: the same where moves are the same. Names: told where they are sure enough."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gpu_job.segmentation.labels import labels, letter
+from gpu_job.segmentation.labels import Label, labels, letter
 from gpu_job.segmentation.motion import Motion
+from gpu_job.segmentation.naming import Name
 
 POINTS = 32  # a move of eight counts
 
@@ -25,46 +26,57 @@ def danced(*moves: np.ndarray) -> tuple[Motion, np.ndarray]:
     return Motion(values, np.ones(values.shape, dtype=bool)), edges
 
 
+def letters(motion: Motion, edges: np.ndarray) -> list[str]:
+    return [label.letter for label in labels(motion, edges, nameless(edges))]
+
+
+def nameless(edges: np.ndarray) -> list[tuple[Name, ...]]:
+    return [()] * (len(edges) - 1)
+
+
 def test_repeated_moves_get_the_same_letter_in_order_of_appearance() -> None:
-    motion, edges = danced(move(5), move(2), move(5), move(7), move(2))
-    assert [label.name for label in labels(motion, edges)] == ["move-A", "move-B", "move-A", "move-C", "move-B"]
+    assert letters(*danced(move(5), move(2), move(5), move(7), move(2))) == ["A", "B", "A", "C", "B"]
 
 
 def test_a_move_is_known_again_through_jitter_and_when_cut_short() -> None:
-    motion, edges = danced(move(5, jitter=0.2, seed=1), move(2), move(5, points=16, jitter=0.2, seed=2))
-    assert [label.name for label in labels(motion, edges)] == ["move-A", "move-B", "move-A"]
+    assert letters(*danced(move(5, jitter=0.2, seed=1), move(2), move(5, 16, jitter=0.2, seed=2))) == ["A", "B", "A"]
 
 
-def test_the_more_alike_two_moves_are_the_surer_is_their_letter() -> None:
-    near, far = (labels(*danced(move(5), move(2), move(5, jitter=jitter)))[0].confidence for jitter in (0.05, 0.4))
-    assert 0 < far < near <= 1
-
-
-def test_a_single_move_has_nothing_to_be_compared_with() -> None:
-    (label,) = labels(*danced(move(1)))
-    assert (label.name, label.confidence) == ("move-A", 0.0)
+def test_a_single_move_has_a_letter_too() -> None:
+    assert letters(*danced(move(1))) == ["A"]
 
 
 def test_moves_that_are_all_the_same_share_a_letter() -> None:
-    found = labels(*danced(*[move(3, jitter=0.05, seed=seed) for seed in range(4)]))
-    assert {label.name for label in found} == {"move-A"}
-    assert all(0 <= label.confidence <= 1 for label in found)
+    assert letters(*danced(*[move(3, jitter=0.05, seed=seed) for seed in range(4)])) == ["A"] * 4
+
+
+@pytest.mark.parametrize(("names", "told"), [
+    ((Name("spin", 0.5), Name("basic", 0.3)), ("spin", 0.5)),
+    ((Name("spin", 0.49), Name("basic", 0.3)), ("unknown", 0.0)),
+    ((), ("unknown", 0.0)),
+])  # fmt: skip
+def test_a_name_is_told_where_it_is_rather_right_than_wrong(names: tuple[Name, ...], told: tuple[str, float]) -> None:
+    motion, edges = danced(move(1), move(2))
+    first, second = labels(motion, edges, [names, ()])
+    assert (first.label, first.confidence, first.names, first.letter) == (*told, names, "A")
+    assert (second.label, second.confidence, second.names, second.letter) == ("unknown", 0.0, (), "B")
 
 
 def test_a_move_out_of_sight_is_called_unseen() -> None:
     motion, edges = danced(move(1), move(2), move(1))
     motion.seen[POINTS : 2 * POINTS] = False
     motion.values[POINTS : 2 * POINTS] = 0
-    found = labels(motion, edges)
-    assert [label.name for label in found] == ["move-A", "unseen", "move-A"]
-    assert found[1].confidence == 1.0
+    found = labels(motion, edges, [(Name("spin", 0.9),)] * 3)
+    assert [label.label for label in found] == ["spin", "unseen", "spin"]
+    assert found[1] == Label("unseen", 1.0, (), "")
+    assert found[0].letter == found[2].letter == "A"
 
 
 def test_moves_of_which_no_common_part_is_seen_are_kept_apart() -> None:
     motion, edges = danced(move(1), move(1))
     motion.seen[:POINTS, :5] = False
     motion.seen[POINTS:, 5:] = False
-    assert [label.name for label in labels(motion, edges)] == ["move-A", "move-B"]
+    assert letters(motion, edges) == ["A", "B"]
 
 
 @pytest.mark.parametrize(("number", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (27, "AB"), (51, "AZ"), (52, "BA")])

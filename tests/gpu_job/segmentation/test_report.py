@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpu_job.segmentation import Move, Segmentation, segment
-from gpu_job.segmentation.report import SOURCE_FIELDS, clip_name, curves_npz, result
+from gpu_job.segmentation import Move, Name, Segmentation
+from gpu_job.segmentation.report import SOURCE_FIELDS, clip_name, curves_npz, result, told_move
 from shared.features import AudioFeatures
-from tests.gpu_job.segmentation.truth import Truth, danced
+from tests.gpu_job.segmentation.truth import Truth, cut, danced
 
 SOURCE = {
     "name": "dance.mp4", "sha256": "ab" * 32, "container": "mp4", "codecs": {"video": "h264", "audio": "aac"},
@@ -27,7 +27,7 @@ def truth() -> Truth:
 
 @pytest.fixture(scope="module")
 def found(truth: Truth) -> Segmentation:
-    return segment(truth.pose, truth.audio)
+    return cut(truth.pose, truth.audio)
 
 
 def test_the_result_has_exactly_the_fields_that_clients_know(truth: Truth, found: Segmentation) -> None:
@@ -36,7 +36,9 @@ def test_the_result_has_exactly_the_fields_that_clients_know(truth: Truth, found
         "schema", "kind", "source", "tempo_bpm", "beats_s", "downbeats_s", "moves", "pose", "segmented_probs",
         "segmented_percentages", "method", "timings_s", "warnings",
     }  # fmt: skip
-    assert set(told["moves"][0]) == {"start_s", "end_s", "counts", "label", "confidence", "probability"}
+    assert set(told["moves"][0]) == {
+        "start_s", "end_s", "counts", "label", "confidence", "names", "letter", "probability",
+    }  # fmt: skip
     assert told["pose"] == {"frames": 450, "rate_hz": 15.0, "detected_share": 1.0, "people": 2}
     assert told["source"] == SOURCE
     assert told["method"] == "novelty-1"
@@ -68,7 +70,7 @@ def test_beats_are_told_with_their_downbeats(truth: Truth, found: Segmentation) 
 
 
 def test_without_beats_counts_and_tempo_are_null_and_it_says_so(truth: Truth) -> None:
-    told = result(segment(truth.pose, AudioFeatures.silent(30.0, 15.0)), truth.pose, SOURCE, {})
+    told = result(cut(truth.pose, AudioFeatures.silent(30.0, 15.0)), truth.pose, SOURCE, {})
     assert told["tempo_bpm"] is None
     assert told["beats_s"] == told["downbeats_s"] == []
     assert all(move["counts"] is None for move in told["moves"])
@@ -93,7 +95,35 @@ def test_curves_come_back_from_their_file(found: Segmentation) -> None:
 
 
 def test_clips_are_numbered_and_named() -> None:
-    move = Move(0.0, 4.0, 8.0, "move-A", 0.9, 1.0)
+    move = Move(0.0, 4.0, 8.0, "unknown", 0.0, (), "A", 1.0)
     assert clip_name(3, move) == "03_move-A.mp4"
+    assert clip_name(3, replace(move, label="spin")) == "03_spin.mp4"
+    assert clip_name(3, replace(move, label="cross_body_lead")) == "03_cross-body-lead.mp4"
     assert clip_name(120, replace(move, label="Vuelta ¡así! / 2")) == "120_Vuelta-asi-2.mp4"
     assert clip_name(1, replace(move, label="…")) == "01_move.mp4"
+
+
+NAMES = (Name("spin", 0.62), Name("basic", 0.2), Name("lady_turn", 0.1))
+
+
+@pytest.mark.parametrize("move", [
+    Move(0.5, 4.25, 8.0, "spin", 0.62, NAMES, "A", 1.0),
+    Move(0.5, 4.25, None, "unknown", 0.0, NAMES[1:], "AB", 0.7),
+    Move(0.5, 4.25, 7.5, "unknown", 0.0, (), "B", 0.7),
+    Move(0.5, 4.25, 8.0, "unseen", 0.9, (), "", 1.0),
+])  # fmt: skip
+def test_a_move_comes_back_from_a_result(move: Move, truth: Truth, found: Segmentation) -> None:
+    told = json.loads(json.dumps(result(replace(found, moves=(move,)), truth.pose, SOURCE, {})))
+    assert [told_move(fields) for fields in told["moves"]] == [move]
+
+
+@pytest.mark.parametrize(("label", "told"), [
+    ("move-A", ("unknown", 0.0, (), "A", "move A")), ("move-AB", ("unknown", 0.0, (), "AB", "move AB")),
+    ("unseen", ("unseen", 0.9, (), "", "unseen")),
+])  # fmt: skip
+def test_so_does_one_of_a_result_that_knew_no_names(label: str, told: tuple[object, ...]) -> None:
+    old = {"start_s": 0.5, "end_s": 4.5, "counts": 8, "label": label, "confidence": 0.9, "probability": 1.0,
+           "clip": "moves/01.mp4", "clip_start_s": 0.5}  # fmt: skip
+    move = told_move(old)
+    assert (move.label, move.confidence, move.names, move.letter, move.title) == told
+    assert (move.start_s, move.end_s, move.counts, move.probability) == (0.5, 4.5, 8, 1.0)

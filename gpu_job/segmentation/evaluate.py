@@ -1,0 +1,206 @@
+"""Judge segmentation networks on clips that they have never seen, beside what counting and novelty reach.
+
+    python -m gpu_job.segmentation.evaluate CLIPS [--network FILE ...] [--out FOLDER]
+
+Dances are joined from blocks of 2 to 16 counts of the clips of one fold and judged by the network that was trained
+without that fold; clips that no network has seen are judged by all networks together, as in the service. Prints the
+table, and writes it with plots. The grid beside it is told the true beats, and for each dance the period and the phase
+that fit it best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gpu_job.segmentation.inputs import INPUT_SCHEMA
+from gpu_job.segmentation.learning.clips import Clip, extracted
+from gpu_job.segmentation.learning.joins import Source
+from gpu_job.segmentation.learning.plots import plots
+from gpu_job.segmentation.learning.trials import (
+    COARSE_S,
+    CONDITIONS,
+    FINE_S,
+    USUAL,
+    Condition,
+    Trial,
+    best_grid_s,
+    difference,
+    f_of,
+    false_at_nulls,
+    on_grid,
+    trials,
+)
+from gpu_job.segmentation.methods import Method
+from gpu_job.segmentation.network_file import checkpoint_at
+from gpu_job.segmentation.network_model import NetworkModel
+from gpu_job.segmentation.novelty import NoveltyModel
+from gpu_job.segmentation.performance import BoundaryModel
+from gpu_job.segmentation.segmenting import segment_batch
+from shared.errors import DanceBitsError
+from shared.timeline import FloatArray
+
+console = Console(width=118)
+
+FIRST_SEED = 500_000
+LEAST_CLIPS = 4  # to join dances of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Clips, and the network that has seen none of them."""
+
+    sources: tuple[Source, ...]
+    model: NetworkModel
+    seeds: range
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Dances of one condition and the boundaries that were found in them, in seconds."""
+
+    trials: tuple[Trial, ...]
+    found_s: tuple[Sequence[float], ...]
+
+    def f(self, tolerance_s: float) -> FloatArray:
+        return f_of(self.found_s, self.trials, tolerance_s)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    chosen = _parser().parse_args(arguments)
+    try:
+        return _evaluate(chosen)
+    except DanceBitsError as error:
+        console.print(f"{error.code}: {error.message}", style="red", highlight=False)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path, help="folder of the clips")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="usually CLIPS/annotations.json")
+    parser.add_argument("--network", default="", metavar="FILE", help="usually that of this release")
+    parser.add_argument("--against", nargs="*", default=[], metavar="FILE", help="other networks, trained otherwise")
+    parser.add_argument("--work", type=Path, default=Path(".training"), help="where features are kept (%(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("evaluation"), help="folder for the figures (%(default)s)")
+    parser.add_argument("--dances", type=int, default=40, metavar="N", help="of each fold (%(default)s)")
+    return parser
+
+
+def _evaluate(chosen: argparse.Namespace) -> int:
+    clips = extracted(chosen.clips, chosen.annotations, chosen.work / "clips")
+    groups = grouped(clips, chosen.network, chosen.dances)
+    judged = {name: judge(groups, condition) for name, condition in CONDITIONS.items()}
+    usual = judged[USUAL]
+    others = {"novelty": _found(usual.trials, NoveltyModel())}
+    others |= {Path(place).stem: _by_others(clips, place, chosen.dances) for place in chosen.against}
+    rows = [*boundary_rows(usual, others), *robustness_rows(judged)]
+    console.print(_table(f"{len(usual.trials)} dances of {len(clips)} clips, joined of 2 to 16 counts", rows))
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    told = [dict(zip(("what", "figure", "bar", "met"), row, strict=True)) for row in rows]
+    (chosen.out / "figures.json").write_text(json.dumps(told, indent=1))
+    plots(usual.trials, {"network": usual.found_s, **others}, chosen.out)
+    console.print(f"In {chosen.out}: figures.json, and the plots", highlight=False)
+    return 0
+
+
+def grouped(clips: Sequence[Clip], place: str, dances: int) -> list[Group]:
+    """The clips of each fold with its network, and those that no network has seen with all of them."""
+    checkpoint = checkpoint_at(place, None, features=INPUT_SCHEMA)
+    model = NetworkModel.of(checkpoint)
+    folds: dict[int | None, list[Source]] = {}
+    for clip in clips:
+        seen = checkpoint.facts["trained_on"].get(clip.digest)
+        folds.setdefault(seen["fold"] if seen else None, []).append(_source(clip))
+    return [
+        Group(tuple(sources), model if fold is None else model.only([fold]), _seeds(fold, dances))
+        for fold, sources in sorted(folds.items(), key=lambda item: str(item[0]))
+        if (fold is None or fold in model.networks) and len(sources) >= LEAST_CLIPS
+    ]
+
+
+def _seeds(fold: int | None, dances: int) -> range:
+    first = FIRST_SEED + 1000 * (0 if fold is None else 1 + fold)
+    return range(first, first + dances)
+
+
+def _source(clip: Clip) -> Source:
+    """As a job sees it: the one dancer that is followed."""
+    return Source(clip.name, clip.label, (clip.pose,), clip.audio)
+
+
+def judge(groups: Sequence[Group], condition: Condition) -> Judged:
+    given: list[Trial] = []
+    found: list[Sequence[float]] = []
+    for group in groups:
+        own = trials(group.sources, group.seeds, condition)
+        given += own
+        found += _found(own, group.model)
+    return Judged(tuple(given), tuple(found))
+
+
+def _found(given: Sequence[Trial], model: BoundaryModel) -> list[Sequence[float]]:
+    chosen = Method(model.name, model)
+    cut = segment_batch([trial.performance for trial in given], methods=lambda _: chosen)
+    return [one.boundaries_s for one in cut]
+
+
+def _by_others(clips: Sequence[Clip], place: str, dances: int) -> list[Sequence[float]]:
+    return list(judge(grouped(clips, place, dances), CONDITIONS[USUAL]).found_s)
+
+
+Row = tuple[str, str, str, bool | None]
+"""What, the figure, the bar, whether it is met."""
+
+
+def boundary_rows(usual: Judged, others: Mapping[str, Sequence[Sequence[float]]]) -> list[Row]:
+    fine, coarse = usual.f(FINE_S), usual.f(COARSE_S)
+    grid = [f_of([best_grid_s(one, s) for one in usual.trials], usual.trials, s) for s in (FINE_S, COARSE_S)]
+    rows: list[Row] = [
+        ("F at ±0.25 s", f"{fine.mean():.3f}", "", None),
+        ("F at ±0.5 s", f"{coarse.mean():.3f}", "≥ 0.80", bool(coarse.mean() >= 0.80)),
+        ("best grid of beats, ±0.25 and ±0.5 s", f"{grid[0].mean():.3f}, {grid[1].mean():.3f}", "", None),
+        _ahead("ahead of the grid at ±0.25 s", fine, grid[0]),
+    ]
+    for name, found in others.items():
+        theirs = [f_of(found, usual.trials, tolerance_s) for tolerance_s in (FINE_S, COARSE_S)]
+        rows.append((f"{name}, ±0.25 and ±0.5 s", f"{theirs[0].mean():.3f}, {theirs[1].mean():.3f}", "", None))
+        rows.append(_ahead(f"ahead of {name} at ±0.25 s", fine, theirs[0]))
+    nulls, placed = false_at_nulls(usual.found_s, usual.trials), on_grid(usual.found_s, usual.trials)
+    rows.append(("boundaries told at null joins", f"{nulls:.1%}", "≤ 5 %", nulls <= 0.05))
+    rows.append(("boundaries on a beat or half-beat, ±35 ms", f"{placed:.1%}", "100 %", placed >= 1.0))
+    return rows
+
+
+def _ahead(what: str, ours: FloatArray, theirs: FloatArray) -> Row:
+    apart = difference(ours, theirs)
+    figure = f"{apart.mean:+.3f} ({apart.low:+.3f} … {apart.high:+.3f})"
+    return (what, figure, "≥ 0.05, above 0", apart.mean >= 0.05 and apart.low > 0)
+
+
+def robustness_rows(judged: Mapping[str, Judged]) -> list[Row]:
+    usual = judged[USUAL].f(FINE_S).mean()
+    rows: list[Row] = []
+    for name, one in judged.items():
+        if name != USUAL:
+            lost = float(usual - one.f(FINE_S).mean())
+            rows.append((f"F at ±0.25 s lost, {name}", f"{lost:.3f}", "≤ 0.03", lost <= 0.03))
+    return rows
+
+
+def _table(title: str, rows: Sequence[Row]) -> Table:
+    table = Table("what", "figure", "bar", "", title=title)
+    for what, figure, bar, met in rows:
+        table.add_row(what, figure, bar, "" if met is None else ("met" if met else "missed"))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

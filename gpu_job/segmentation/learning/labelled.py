@@ -1,0 +1,39 @@
+"""Examples from videos in which people have marked where moves begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gpu_job.segmentation.grid import HalfBeats
+from gpu_job.segmentation.learning.boundary_labels import Labelled, Unit, matched, soft_labels
+from gpu_job.segmentation.learning.boundary_table import read_labels
+from gpu_job.segmentation.learning.clips import Clip, extracted
+from gpu_job.segmentation.learning.examples import Example, taught
+from gpu_job.segmentation.performance import Performance
+from shared.errors import BadLabels
+from shared.timeline import FloatArray
+
+
+def labelled_examples(table: Path, videos: Path, work: Path) -> list[Example]:
+    """One for each dancer of each video that the table tells of. Raises BadLabels, NotExtracted."""
+    labels = read_labels(table.read_text("utf-8-sig"))
+    clips = {Path(clip.name): clip for clip in extracted(videos, None, work)}
+    found = [one for path, told in matched(labels, clips).items() for one in _examples(clips[path], told)]
+    if not found:
+        raise BadLabels(f"No video in {videos} is one that {table} tells of.")
+    return found
+
+
+def _examples(clip: Clip, told: Labelled) -> Iterator[Example]:
+    for pose in clip.views():
+        performance = Performance(pose.smoothed(), clip.audio)
+        target = soft_labels(_beats(told, performance.grid), performance.grid.beats)
+        yield taught(performance, target)
+
+
+def _beats(told: Labelled, grid: HalfBeats) -> list[FloatArray]:
+    """Each annotator's points on the beat grid; count 0 is the first beat that is heard."""
+    if told.unit is Unit.COUNTS:
+        return list(told.points)
+    return [grid.pulse.beat_of(points) for points in told.points]

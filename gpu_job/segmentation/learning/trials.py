@@ -1,0 +1,160 @@
+"""Dances by which boundary models are judged, the baselines beside them, and how sure the figures are.
+
+What a model is given is what it would get of an upload; what is true it never sees. Knows no clips' folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gpu_job.segmentation.learning.joins import PLAIN, Joined, Manner, Source, joined
+from gpu_job.segmentation.learning.looks import MIRRORED
+from gpu_job.segmentation.performance import Performance
+from gpu_job.segmentation.scoring import f_measure, matches
+from shared.features import AudioFeatures, PoseFeatures
+from shared.timeline import BeatGrid, BoolArray, FloatArray
+
+FINE_S, COARSE_S = 0.25, 0.5
+ON_GRID_S = 0.035
+MISSING_SHARE, LATE_S, TEMPO_CHANGE = 0.2, 0.05, 0.1
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """A dance and where its joins and null joins are, in seconds."""
+
+    performance: Performance
+    joins_s: FloatArray
+    nulls_s: FloatArray
+
+    @classmethod
+    def of(cls, dance: Joined) -> Trial:
+        return cls(Performance(dance.pose.smoothed(), dance.audio), dance.joins_s, dance.nulls_s)
+
+
+def as_filmed(dance: Joined, _: np.random.Generator) -> Joined:
+    return dance
+
+
+def with_landmarks_missing(dance: Joined, rng: np.random.Generator) -> Joined:
+    """A fifth of all landmarks, each sample by itself."""
+    seen = (dance.pose.visibility > 0) & (rng.random(dance.pose.visibility.shape) >= MISSING_SHARE)
+    return replace(dance, pose=_of(dance.pose, dance.pose.image, seen))
+
+
+def mirrored(dance: Joined, _: np.random.Generator) -> Joined:
+    image = dance.pose.image[:, MIRRORED] * [-1, 1]
+    return replace(dance, pose=_of(dance.pose, image, dance.pose.visibility[:, MIRRORED] > 0))
+
+
+def with_sound_late(dance: Joined, _: np.random.Generator) -> Joined:
+    return replace(dance, audio=_with_beats(dance.audio, dance.audio.beats.beats_s + LATE_S), joins=dance.joins)
+
+
+def faster(dance: Joined, _: np.random.Generator) -> Joined:
+    return _at_speed(dance, 1 + TEMPO_CHANGE)
+
+
+def slower(dance: Joined, _: np.random.Generator) -> Joined:
+    return _at_speed(dance, 1 - TEMPO_CHANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the dances of a row of the table are seen; ``manner`` says at which rate."""
+
+    change: Callable[[Joined, np.random.Generator], Joined] = as_filmed
+    manner: Manner = PLAIN
+
+
+CONDITIONS: Mapping[str, Condition] = {
+    "as filmed, 30 samples/s": Condition(),
+    "20 % of the landmarks missing": Condition(with_landmarks_missing),
+    "15 samples/s": Condition(manner=replace(PLAIN, rates_hz=(15.0,))),
+    "10 % faster": Condition(faster),
+    "10 % slower": Condition(slower),
+    "mirrored": Condition(mirrored),
+    "sound 50 ms late": Condition(with_sound_late),
+}
+USUAL = next(iter(CONDITIONS))
+
+
+def trials(sources: Sequence[Source], seeds: Sequence[int], condition: Condition) -> list[Trial]:
+    """One for each seed; the same seed is the same dance in every condition."""
+    dances = (joined(sources, seed, condition.manner) for seed in seeds)
+    changed = (condition.change(dance, np.random.default_rng(seed)) for dance, seed in zip(dances, seeds, strict=True))
+    return [Trial.of(dance) for dance in changed]
+
+
+def best_grid_s(trial: Trial, tolerance_s: float) -> list[float]:
+    """Every so many beats from such a beat on, as fits this very dance best: what counting could reach at most."""
+    pulse = trial.performance.audio.beats
+    grids = [
+        pulse.time_of(np.arange(phase, len(pulse), period)).tolist()
+        for period in np.arange(1, 16.5, 0.5)
+        for phase in np.arange(0, period, 0.5)
+    ]
+    return max(grids, key=lambda grid: f_measure(grid, trial.joins_s.tolist(), tolerance_s))
+
+
+def f_of(estimates_s: Sequence[Sequence[float]], given: Sequence[Trial], tolerance_s: float) -> FloatArray:
+    """``(dances,)``."""
+    pairs = zip(estimates_s, given, strict=True)
+    return np.array([f_measure(found, one.joins_s.tolist(), tolerance_s) for found, one in pairs])
+
+
+def false_at_nulls(estimates_s: Sequence[Sequence[float]], given: Sequence[Trial]) -> float:
+    """Share of the null joins at which (±0.25 s) a boundary is told that is none of a true join's."""
+    told = [_is_told(found, one) for found, one in zip(estimates_s, given, strict=True)]
+    return float(np.concatenate(told).mean())
+
+
+def _is_told(found_s: Sequence[float], trial: Trial) -> FloatArray:
+    true = {match.estimated_s for match in matches(found_s, trial.joins_s.tolist(), COARSE_S)}
+    false = np.array([time_s for time_s in found_s if time_s not in true])
+    return np.abs(trial.nulls_s[:, None] - false).min(axis=1, initial=np.inf) <= FINE_S
+
+
+def on_grid(estimates_s: Sequence[Sequence[float]], given: Sequence[Trial]) -> float:
+    """Share of the boundaries that lie on a beat or a half-beat, ±35 ms."""
+    off: list[float] = []
+    for found, one in zip(estimates_s, given, strict=True):
+        pulse = one.performance.audio.beats
+        half_beats = pulse.time_of(np.arange(-4, 2 * len(pulse) + 4) / 2)
+        off += [float(np.abs(half_beats - time_s).min()) for time_s in found]
+    return float(np.mean(np.array(off) <= ON_GRID_S)) if off else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of two means over the same dances, and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def difference(one: FloatArray, other: FloatArray, seed: int = 0) -> Difference:
+    """Paired bootstrap over dances (Efron & Tibshirani 1993, percentiles)."""
+    apart = one - other
+    rows = np.random.default_rng(seed).integers(len(apart), size=(_RESAMPLES, len(apart)))
+    low, high = np.quantile(apart[rows].mean(axis=1), [0.025, 0.975])
+    return Difference(float(apart.mean()), float(low), float(high))
+
+
+def _at_speed(dance: Joined, speed: float) -> Joined:
+    pose = replace(dance.pose, rate_hz=dance.pose.rate_hz * speed)
+    return replace(dance, pose=pose, audio=_with_beats(dance.audio, dance.audio.beats.beats_s / speed))
+
+
+def _with_beats(audio: AudioFeatures, beats_s: FloatArray) -> AudioFeatures:
+    beats = BeatGrid(beats_s, audio.beats.positions)
+    return replace(audio, beats=beats, tempo_bpm=60 / beats.period_s)
+
+
+def _of(pose: PoseFeatures, image: FloatArray, seen: BoolArray) -> PoseFeatures:
+    return PoseFeatures.from_landmarks(np.where(seen[..., None], image, np.nan), seen, pose.rate_hz)
