@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpu_job.segmentation import clips as module
+from gpu_job.segmentation.learning import clips as module
 from gpu_job.segmentation.learning.clips import NotExtracted, clips_in, extracted
 from shared.errors import BadMessage, NotFound
 from tests.gpu_job.segmentation.learning.footage import clip, coupled, recorded
