@@ -16,6 +16,7 @@ from gpu_job.segmentation.inputs import Batch, inputs
 from gpu_job.segmentation.network import BoundaryNetwork, Shape, mean_probability
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryCurve, Performance
+from shared.errors import UnfitNetwork
 from shared.timeline import FloatArray
 
 BATCH = 32

@@ -68,6 +68,11 @@ class Source:
         """How long a block of it can be."""
         return self.last_beat - self.first_beat
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it has beats, and room for a block and a bar of music."""
+        return len(self.beats) > BEATS_PER_BAR and self.counts >= LEAST_COUNTS
+
     def positions(self, beats: FloatArray) -> FloatArray:
         """Places in the bar of these beats of the clip, 1 up to 5."""
         known = np.clip(np.floor(beats), 0, len(self.beats) - 1).astype(int)

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT, HalfBeats, Rhythm
-from gpu_job.segmentation.inputs import CHANNELS, LAGS, METER, SOUND, Batch, Inputs, inputs
+from gpu_job.segmentation.inputs import CHANNELS, LAGS, METER, SOUND, Batch, Inputs, inputs, meter
 from gpu_job.segmentation.motion import Motion
 from gpu_job.segmentation.performance import Performance
 from shared.features import AudioFeatures, PoseFeatures
 from shared.timeline import BeatGrid, FloatArray, Segment
 from tests.gpu_job.segmentation.learning.readable import lively
-from tests.gpu_job.segmentation.truth import danced, unseen
+from tests.gpu_job.segmentation.truth import Truth, danced, unseen
 
 
 def seen(pose: PoseFeatures, audio: AudioFeatures) -> Inputs:
@@ -82,8 +82,6 @@ class TestMeter:
 
     @pytest.mark.parametrize("rhythm", [Rhythm.MOTION, Rhythm.NONE])
     def test_without_music_bars_are_not_known(self, rhythm: Rhythm) -> None:
-        from gpu_job.segmentation.inputs import meter
-
         grid = HalfBeats(BeatGrid.regular(0.5, 9.0), np.arange(9) / 2, Segment(0.0, 9.0), rhythm, ())
         np.testing.assert_array_equal(meter(grid), np.eye(METER)[[4]] * (np.arange(9) % 2)[:, None])
 
@@ -128,19 +126,21 @@ class TestSound:
         np.testing.assert_allclose(one.sound, other.sound, atol=1e-3)
 
 
+@pytest.fixture(scope="module")
+def truth() -> Truth:
+    return danced(5, duration_s=20.0, tempo_bpm=124.0)
+
+
+@pytest.fixture(scope="module")
+def filmed(truth: Truth) -> Inputs:
+    return seen(truth.dance.features(30.0, 20.0), truth.audio)
+
+
 class TestFreedom:
     """The same dance, seen otherwise."""
 
-    @pytest.fixture(scope="class")
-    def truth(self):
-        return danced(5, duration_s=20.0, tempo_bpm=124.0)
-
-    @pytest.fixture(scope="class")
-    def filmed(self, truth) -> Inputs:
-        return seen(truth.dance.features(30.0, 20.0), truth.audio)
-
     @pytest.mark.parametrize("rate_hz", [15.0, 60.0])
-    def test_at_any_rate(self, truth, filmed: Inputs, rate_hz: float) -> None:
+    def test_at_any_rate(self, truth: Truth, filmed: Inputs, rate_hz: float) -> None:
         other = seen(truth.dance.features(rate_hz, 20.0), truth.audio)
         assert len(other) == len(filmed)
         spread = filmed.motion.std()
@@ -148,7 +148,7 @@ class TestFreedom:
         assert np.corrcoef(other.likeness.ravel(), filmed.likeness.ravel())[0, 1] > 0.97
         np.testing.assert_array_equal(other.meter, filmed.meter)
 
-    def test_of_any_size_anywhere(self, truth, filmed: Inputs) -> None:
+    def test_of_any_size_anywhere(self, truth: Truth, filmed: Inputs) -> None:
         pose = truth.dance.features(30.0, 20.0)
         other = seen(replace(pose, image=pose.image * 1.7 + [0.2, -0.3]), truth.audio)
         np.testing.assert_allclose(other.motion, filmed.motion, atol=2e-3)

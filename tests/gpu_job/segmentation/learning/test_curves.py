@@ -56,7 +56,7 @@ def test_what_is_told_is_tracked_and_a_failure_is_a_failed_run(tmp_path: Path, m
     assert tracked.calls == [
         ("init", {"entity": "me", "project": "dances", "config": {"seed": 1}}),
         ("log", {"loss": 0.5}),
-        ("artifact", str(tmp_path / "net.safetensors"), "network-1", "model"),
+        ("artifact", str(tmp_path / "net.safetensors"), {"name": "network-1", "type": "model"}),
         ("finish", 0),
         ("init", {"entity": None, "project": "dances", "config": {}}),
         ("finish", 1),

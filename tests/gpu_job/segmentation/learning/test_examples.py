@@ -12,6 +12,7 @@ from gpu_job.segmentation.inputs import METER
 from gpu_job.segmentation.learning.examples import Diet, Example, example, nearest_half_beats, spoilt, taught
 from gpu_job.segmentation.learning.joins import PLAIN, joined
 from gpu_job.segmentation.performance import Performance
+from shared.timeline import BeatGrid
 from tests.gpu_job.segmentation.learning.footage import recorded
 from tests.gpu_job.segmentation.learning.readable import lively
 from tests.gpu_job.segmentation.truth import danced, unseen
@@ -27,6 +28,16 @@ def clips():
 @pytest.fixture(scope="module")
 def examples(clips) -> list[Example]:
     return [example(clips, seed, JOINS) for seed in range(40)]
+
+
+@pytest.fixture(scope="module")
+def pose():
+    return unseen(recorded(1, 20.0), 100, 140)
+
+
+@pytest.fixture(scope="module")
+def spoilt_poses(pose):
+    return [spoilt(pose, np.random.default_rng(seed)) for seed in range(60)]
 
 
 class TestTargets:
@@ -78,14 +89,6 @@ class TestDiets:
 
 
 class TestSpoiling:
-    @pytest.fixture(scope="class")
-    def pose(self):
-        return unseen(recorded(1, 20.0), 100, 140)
-
-    @pytest.fixture(scope="class")
-    def spoilt_poses(self, pose):
-        return [spoilt(pose, np.random.default_rng(seed)) for seed in range(60)]
-
     def test_what_was_unseen_stays_unseen(self, pose, spoilt_poses):
         for one in spoilt_poses:
             assert not one.visibility[100:140].any()
@@ -120,10 +123,11 @@ class TestMeter:
             assert bars or not np.delete(meter, 4, axis=1).any()
             assert not bars or np.all(meter[between == 0, :4].sum(axis=1) == 1)
 
-    def test_of_a_few_the_music_is_not_heard_and_the_dancing_tells_the_pulse(self, clips):
+    def test_where_no_music_is_heard_there_are_no_bars(self):
         truth = danced(2, tempo_bpm=120.0)
-        silent = replace(truth.audio, beats=replace(truth.audio.beats, beats_s=np.zeros(0), positions=np.zeros(0, int)))
+        silent = replace(truth.audio, beats=BeatGrid.none())
         grid = half_beats(truth.pose, silent)
         assert grid.rhythm is not Rhythm.MUSIC
-        told = taught(Performance(truth.pose, silent), np.zeros(len(Performance(truth.pose, silent).grid)))
+        performance = Performance(truth.pose, silent)
+        told = taught(performance, np.zeros(len(performance.grid)))
         assert not told.inputs.meter[:, [0, 1, 2, 3, 5]].any()
