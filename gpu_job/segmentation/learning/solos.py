@@ -87,7 +87,7 @@ class _Poses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Move:
-    """``start`` beat; ``unit`` counts after which it is danced again; ``rest`` ``(A,)`` radians, about which it goes."""
+    """``start`` beat; ``unit`` counts, danced again and again; ``rest`` ``(A,)`` radians, about which it goes."""
 
     start: float
     unit: float

@@ -40,7 +40,7 @@ class Tracked:
         self.calls.append(("init", given))
         return SimpleNamespace(
             log=lambda figures: self.calls.append(("log", figures)),
-            log_artifact=lambda path, name, type: self.calls.append(("artifact", path, name, type)),
+            log_artifact=lambda path, **told: self.calls.append(("artifact", path, told)),
             finish=lambda exit_code: self.calls.append(("finish", exit_code)),
         )
 
