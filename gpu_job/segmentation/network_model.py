@@ -72,9 +72,9 @@ def networks_of(checkpoint: Checkpoint) -> dict[int, BoundaryNetwork]:
         config = checkpoint.config
         networks = {int(fold): _network(config["shape"], _tensors(checkpoint, fold)) for fold in config["folds"]}
     except (KeyError, TypeError, RuntimeError) as error:
-        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} cannot be built: {error}") from error
+        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: {error}") from error
     if not networks:
-        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} cannot be built: it has no folds.")
+        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: it has no folds.")
     return networks
 
 

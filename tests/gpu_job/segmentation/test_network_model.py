@@ -107,7 +107,7 @@ def test_one_fold_s_network_speaks_for_itself(model: NetworkModel, performances:
 )
 def test_tensors_that_do_not_fit_the_shape_are_refused(change: dict[str, object]) -> None:
     made = checkpoint({0: network()})
-    with pytest.raises(UnfitNetwork, match=r"'network-9' cannot be built: "):
+    with pytest.raises(UnfitNetwork, match=r"'network-9' is not what it says: "):
         NetworkModel.of(Checkpoint(made.tensors, {**made.facts, "config": change}))
 
 
