@@ -89,8 +89,8 @@ def begun(recipe: Recipe, seed: int) -> Progress:
     """Before the first epoch."""
     torch.manual_seed(seed)
     network = BoundaryNetwork(recipe.shape).to(device())
-    rates = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
-    return Progress(network, torch.optim.AdamW(network.parameters(), **rates))
+    weights, decay = network.parameters(), recipe.weight_decay
+    return Progress(network, torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=decay))
 
 
 Kitchen = Callable[[int], Sequence[Example]]
