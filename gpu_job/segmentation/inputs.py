@@ -7,7 +7,7 @@ masked. :data:`INPUT_SCHEMA` names this form: a network trained on another one i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -59,7 +59,8 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Several dances, padded with what counts as unseen; ``mask`` ``(B, H, 1)`` tells what is a dance."""
+    """Several dances, padded with what counts as unseen; what is a dance is told by ``mask`` ``(B, H, 1)`` of
+    half-beats and ``point_mask`` ``(B, P, 1)`` of points."""
 
     motion: Tensor
     seen: Tensor
@@ -67,17 +68,23 @@ class Batch:
     meter: Tensor
     sound: Tensor
     mask: Tensor
+    point_mask: Tensor
 
     @classmethod
     def of(cls, dances: Sequence[Inputs], where: torch.device) -> Batch:
         padded = {field.name: _padded([getattr(dance, field.name) for dance in dances]) for field in fields(Inputs)}
-        mask = _padded([np.ones((len(dance), 1), np.float32) for dance in dances])
-        return cls(**{name: array.to(where) for name, array in padded.items()}, mask=mask.to(where))
+        padded["mask"] = _mask([len(dance) for dance in dances])
+        padded["point_mask"] = _mask([len(dance.motion) for dance in dances])
+        return cls(**{name: array.to(where) for name, array in padded.items()})
 
-    @property
-    def point_mask(self) -> Tensor:
-        """``(B, P, 1)``."""
-        return self.mask.repeat_interleave(POINTS_PER_HALF_BEAT, dim=1)[:, : self.motion.shape[1]]
+    def as_taught(self) -> Batch:
+        """With one point too many, unseen, behind every dance that is shorter than the longest.
+
+        The networks of schema 1 were taught so, and can be taught again only so. Alone a dance has no such point, so
+        what judges must not have it either; the next schema need not keep it.
+        """
+        points = self.mask.repeat_interleave(POINTS_PER_HALF_BEAT, dim=1)[:, : self.motion.shape[1]]
+        return replace(self, point_mask=points)
 
 
 def inputs(performances: Sequence[Performance]) -> list[Inputs]:
@@ -178,6 +185,11 @@ def _means(values: FloatArray, rate_hz: float, times_s: FloatArray) -> FloatArra
     start, stop = np.minimum(rows[:-1], len(values) - 1), np.minimum(np.maximum(rows[1:], rows[:-1] + 1), len(values))
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=float)])
     return (sums[stop] - sums[start]) / np.maximum(stop - start, 1)[:, None]
+
+
+def _mask(lengths: Sequence[int]) -> Tensor:
+    """``(B, longest, 1)``."""
+    return _padded([np.ones((length, 1), np.float32) for length in lengths])
 
 
 def _padded(arrays: Sequence[FloatArray]) -> Tensor:

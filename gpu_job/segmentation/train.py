@@ -18,7 +18,8 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,9 +122,8 @@ def _train(chosen: argparse.Namespace) -> int:
     if wrong := _wrong(chosen):
         console.print(wrong, style="red", highlight=False)
         return 2
-    torch.set_flush_denormal(True)  # weights that decay to almost nothing would slow a processor down
     course = _course(chosen)
-    with Log(course.state / "curves.csv", chosen.track, course.recipe.facts()) as log:
+    with _no_denormals(), Log(course.state / "curves.csv", chosen.track, course.recipe.facts()) as log:
         networks = {fold: _network(course, fold, log) for fold in course.wanted}
         data = Checkpoint(tensors_of(networks), _facts(course, chosen.version)).to_bytes()
         _write(chosen.out, data)
@@ -131,6 +131,16 @@ def _train(chosen: argparse.Namespace) -> int:
         log.kept(chosen.out, chosen.version)
     console.print(f"{chosen.out}: {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}", highlight=False)
     return 0
+
+
+@contextmanager
+def _no_denormals() -> Generator[None]:
+    """Weights that decay to almost nothing would slow a processor down."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _wrong(chosen: argparse.Namespace) -> str | None:

@@ -32,7 +32,7 @@ def pretrain(network: BoundaryNetwork, pool: Sequence[Example], steps: int, seed
     network.train()
     errors: list[float] = []
     for _ in range(steps):
-        batch = Batch.of([pool[i].inputs for i in rng.integers(len(pool), size=_BATCH)], where)
+        batch = Batch.of([pool[i].inputs for i in rng.integers(len(pool), size=_BATCH)], where).as_taught()
         error = _error(network, head, batch, _hidden(rng, batch).to(where))
         optimiser.zero_grad()
         error.backward()

@@ -142,7 +142,7 @@ def _step(progress: Progress, examples: Sequence[Example], recipe: Recipe, step:
 def loss_of(network: BoundaryNetwork, examples: Sequence[Example]) -> Tensor:
     """Mean cross-entropy per half-beat, in nats."""
     where = next(network.parameters()).device
-    batch = Batch.of([one.inputs for one in examples], where)
+    batch = Batch.of([one.inputs for one in examples], where).as_taught()
     target, weight = (_padded(examples, name, batch.mask.shape[1]).to(where) for name in ("target", "weight"))
     return (cross_entropy(network(batch), target, reduction="none") * weight).sum() / weight.sum()
 

@@ -167,7 +167,8 @@ class TestBatch:
         assert not batch.seen[0, len(one.seen) :].any()
         np.testing.assert_array_equal(batch.motion[1].numpy(), other.motion)
         assert batch.point_mask.shape == (2, len(other.motion), 1)
-        assert batch.point_mask[0].sum() == 2 * short
+        assert batch.point_mask[:, :, 0].sum(dim=1).tolist() == [2 * short - 1, 2 * long - 1]
+        assert batch.as_taught().point_mask[:, :, 0].sum(dim=1).tolist() == [2 * short, 2 * long - 1]
 
     def test_each_dance_is_as_it_would_be_alone(self) -> None:
         given = [

@@ -50,6 +50,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, clips: list[Clip], tmp_path: Path) 
     monkeypatch.setattr(train, "RECIPE", RECIPE)
     monkeypatch.setattr(train, "HELD_OUT_DANCES", 1)
     monkeypatch.setattr(train, "kitchen", at_home)
+    # Drawn dancers know the same moves: they are twins, and would all lie in one fold.
+    monkeypatch.setattr(train, "folds", lambda clips, count: {clip.name: i % count for i, clip in enumerate(clips)})
     monkeypatch.setattr(train, "device", lambda: torch.device("cpu"))
 
     def run(*arguments: object, of: Sequence[Clip] | Exception = clips) -> int:
@@ -93,8 +95,9 @@ class TestToTheEnd:
         assert {digest: one["name"] for digest, one in seen.items()} == {clip.digest: clip.name for clip in clips}
         assert sorted(one["fold"] for one in seen.values()) == [0, 0, 1, 1]
         assert [path.name for path in (tmp_path / "new").iterdir()] == ["net", "net.png"]  # and nothing half written
+        assert np.array([1e-310]) * 0.5 != 0  # numbers that small are flushed while it trains, and not after
         (state,) = (tmp_path / "work").glob("state-*")
-        rows = list(csv.DictReader((state / "curves.csv").open()))
+        rows = list(csv.DictReader((state / "curves.csv").read_text().splitlines()))
         assert [(row["fold"], row["epoch"]) for row in rows] == [("0", "1"), ("0", "2"), ("1", "1"), ("1", "2")]
         assert all(float(row[name]) > 0 for row in rows for name in ("loss", "held_out_loss"))
 

@@ -18,7 +18,9 @@ def test_rows_are_added_and_an_earlier_run_s_stay(tmp_path: Path) -> None:
         with Log(tmp_path / "curves.csv", None, {}) as log:
             log.told(fold=0, epoch=epoch, loss=0.123456789)
             log.kept(tmp_path / "network", "network-1")  # nowhere to keep it
-    rows = list(csv.DictReader((tmp_path / "curves.csv").open()))
+    with Log(tmp_path / "curves.csv", None, {}) as log:
+        rows = log.rows()
+    assert rows == list(csv.DictReader((tmp_path / "curves.csv").read_text().splitlines()))
     assert rows == [{"fold": "0", "epoch": str(epoch), "loss": "0.123457"} for epoch in (1, 2)]
 
 

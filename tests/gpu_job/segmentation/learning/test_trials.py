@@ -55,7 +55,7 @@ class TestFigures:
         every_three_beats = trial(np.arange(2.25, 29, 1.5))
         grid = best_grid_s(every_three_beats, FINE_S)
         np.testing.assert_allclose(np.diff(grid), 1.5)
-        assert f_of([grid], [every_three_beats], FINE_S)[0] > 0.95
+        assert f_of([grid], [every_three_beats], FINE_S)[0] > 0.9  # all, and one before or after the dance
 
     def test_a_boundary_at_a_null_join_is_false_unless_it_is_a_true_join_s(self):
         one = trial(joins_s=[10.0], nulls_s=[5.0, 10.2, 20.0, 25.0])
