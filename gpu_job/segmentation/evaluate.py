@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _evaluate(chosen)
     except DanceBitsError as error:
-        console.print(f"{error.code}: {error.message}", style="red", highlight=False)
+        console.print(f"{error.code}: {error.message}", style="red", highlight=False, markup=False)
         return 1
 
 
@@ -113,7 +113,7 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
     _write(chosen.out, rows)
     plots(usual.trials, {"network": usual.found_s, **others}, chosen.out)
-    console.print(f"In {chosen.out}: figures.json, and the plots", highlight=False)
+    console.print(f"In {chosen.out}: figures.json, and the plots", highlight=False, markup=False)
     return 0
 
 

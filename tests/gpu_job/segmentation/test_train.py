@@ -159,7 +159,7 @@ class TestBefore:
         self, trained: Callable[..., int], clips: list[Clip], capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert trained(of=clips[:3]) == 1
-        assert "TOO_FEW_CLIPS: Fold 1 has 1 clips, and 2 are not in it" in told(capsys)
+        assert "TOO_FEW_CLIPS: Fold 0 has 2 clips, and 1 are not in it" in told(capsys)
 
     def test_clips_without_beats_are_left_out_by_name(
         self, trained: Callable[..., int], clips: list[Clip], capsys: pytest.CaptureFixture[str]

@@ -65,7 +65,7 @@ def test_every_dancer_of_a_video_is_an_example(examples: Callable[..., list[Exam
 
 @pytest.mark.parametrize(
     ("table", "told"),
-    [("url,annotator,points_s\nother.mp4,A,5\n", "No video in .* is one that .* tells of"), ("", "cannot be read")],
+    [("url,annotator,points_s\nother.mp4,A,5\n", "No video in .* is one that .* tells of"), ("", "no boundary labels")],
 )
 def test_a_table_of_nothing_is_refused(examples: Callable[..., list[Example]], table: str, told: str) -> None:
     with pytest.raises(BadLabels, match=told):
