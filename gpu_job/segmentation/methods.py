@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gpu_job.segmentation.inputs import INPUT_SCHEMA
 from gpu_job.segmentation.naming import Namer
 from gpu_job.segmentation.network_file import checkpoint_at
+from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryModel
+from shared.errors import UnfitNetwork
 from shared.ports import BlobStore
 from shared.wishes import MethodName
 
@@ -43,8 +46,8 @@ def method(name: MethodName, place: str = "", blobs: BlobStore | None = None) ->
 
 
 def _network(place: str, blobs: BlobStore | None) -> Method:
-    from gpu_job.segmentation.inputs import INPUT_SCHEMA
-    from gpu_job.segmentation.network_model import NetworkModel
-
     checkpoint = checkpoint_at(place, blobs, features=INPUT_SCHEMA)
-    return Method(checkpoint.version, NetworkModel.of(checkpoint))
+    try:
+        return Method(checkpoint.version, NetworkModel.of(checkpoint))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: {error}") from error

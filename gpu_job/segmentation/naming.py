@@ -19,6 +19,12 @@ class Name:
 
 
 class Namer(Protocol):
+    """What names moves."""
+
     def names(self, performance: Performance, edges: IntArray) -> Sequence[tuple[Name, ...]]:
         """Up to three for each move, best first. ``edges`` ``(M + 1,)`` half-beats at which the moves start and end."""
+        ...
+
+    def told(self, names: tuple[Name, ...]) -> Name:
+        """The one to tell: the best, or ``unknown`` where that is not sure enough."""
         ...
