@@ -32,8 +32,8 @@ MEL_BANDS = 9
 SOUND = 3 + 1 + MEL_BANDS + 1
 """Onsets low, middle and high; change of chroma; bands of log mel; whether there is sound."""
 _JITTER = 0.02  # squared torsos: two postures nearer than this are the same
-_DECIBELS = 20.0
-_LEAST_SEEN = 0.05
+_DECIBELS = 20.0  # about the standard deviation of music's log mel: brings it near 1
+_LEAST_SEEN = 0.05  # of a half-beat's channels, or nothing is said of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,21 +82,19 @@ class Batch:
 
 def inputs(performances: Sequence[Performance]) -> list[Inputs]:
     """Each as it would be alone."""
-    return [one for performance in performances for one in _inputs(performance)]
+    return [_inputs(performance) for performance in performances]
 
 
-def _inputs(performance: Performance) -> list[Inputs]:
+def _inputs(performance: Performance) -> Inputs:
     grid, moved = performance.grid, performance.motion
     pairs = band([moved], POINTS_PER_HALF_BEAT * LAGS + 1)
-    return [
-        Inputs(
-            motion=moved.values.astype(np.float32),
-            seen=moved.seen.astype(np.float32),
-            likeness=likeness(pairs, len(grid))[0].cpu().numpy().astype(np.float32),
-            meter=meter(grid),
-            sound=sound(performance.audio, grid),
-        )
-    ]
+    return Inputs(
+        motion=moved.values.astype(np.float32),
+        seen=moved.seen.astype(np.float32),
+        likeness=likeness(pairs, len(grid))[0].cpu().numpy().astype(np.float32),
+        meter=meter(grid),
+        sound=sound(performance.audio, grid),
+    )
 
 
 def likeness(pairs: Band, half_beats: int) -> Tensor:
@@ -119,9 +117,10 @@ def _by_half_beat(sums: Tensor, half_beats: int) -> Tensor:
 
 def _centred(at_first: Tensor, lag: int) -> Tensor:
     """Moved from the first of each pair to the middle; 0 where the second is past the end."""
-    before = -(-lag // 2)
-    inside = at_first[:, : max(0, at_first.shape[1] - lag)]
-    return pad(inside, (before, at_first.shape[1] - before - inside.shape[1]))
+    half_beats = at_first.shape[1]
+    inside = at_first[:, : max(0, half_beats - lag)]
+    before = min(-(-lag // 2), half_beats - inside.shape[1])  # a dance may be shorter than the lag
+    return pad(inside, (before, half_beats - before - inside.shape[1]))
 
 
 def meter(grid: HalfBeats) -> FloatArray:

@@ -11,7 +11,6 @@ from gpu_job.segmentation.network_file import checkpoint_at
 from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryModel
-from shared.errors import UnfitNetwork
 from shared.ports import BlobStore
 from shared.wishes import MethodName
 
@@ -36,7 +35,7 @@ _networks: dict[str, Method] = {}
 def method(name: MethodName, place: str = "", blobs: BlobStore | None = None) -> Method:
     """``place`` and ``blobs``, for the network, as in :mod:`.network_file`; without them it is this release's.
 
-    Raises what :func:`~.network_file.checkpoint_at` does.
+    Raises what :func:`~.network_file.checkpoint_at` does, and UnfitNetwork for one that is not what it says.
     """
     if name == MethodName.NOVELTY:
         return _NOVELTY
@@ -47,7 +46,4 @@ def method(name: MethodName, place: str = "", blobs: BlobStore | None = None) ->
 
 def _network(place: str, blobs: BlobStore | None) -> Method:
     checkpoint = checkpoint_at(place, blobs, features=INPUT_SCHEMA)
-    try:
-        return Method(checkpoint.version, NetworkModel.of(checkpoint))
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: {error}") from error
+    return Method(checkpoint.version, NetworkModel.of(checkpoint))
