@@ -49,7 +49,7 @@ from gpu_job.segmentation.segmenting import segment_batch
 from shared.errors import DanceBitsError, UnfitNetwork
 from shared.timeline import FloatArray
 
-console = Console(width=118)
+console = Console(width=118, highlight=False, markup=False)
 
 FIRST_SEED = 500_000  # of no training: those begin at a million
 Row = tuple[str, str, str, bool | None]
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _evaluate(chosen)
     except DanceBitsError as error:
-        console.print(f"{error.code}: {error.message}", style="red", highlight=False, markup=False)
+        console.print(f"{error.code}: {error.message}", style="red")
         return 1
 
 
@@ -113,7 +113,7 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
     _write(chosen.out, rows)
     plots(usual.trials, {"network": usual.found_s, **others}, chosen.out)
-    console.print(f"In {chosen.out}: figures.json, and the plots", highlight=False, markup=False)
+    console.print(f"In {chosen.out}: figures.json, and the plots")
     return 0
 
 

@@ -45,7 +45,7 @@ from gpu_job.segmentation.network import BoundaryNetwork
 from gpu_job.segmentation.network_model import tensors_of
 from shared.errors import DanceBitsError
 
-console = Console()
+console = Console(highlight=False, markup=False)
 
 RECIPE = Recipe()
 HELD_OUT_DANCES = 32  # by whose loss the curves tell whether a network learns its clips by heart
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _train(chosen)
     except DanceBitsError as error:
-        console.print(f"{error.code}: {error.message}", style="red", highlight=False, markup=False)
+        console.print(f"{error.code}: {error.message}", style="red")
         return 1
 
 
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(chosen: argparse.Namespace) -> int:
     if wrong := _wrong(chosen):
-        console.print(wrong, style="red", highlight=False, markup=False)
+        console.print(wrong, style="red")
         return 2
     course = _course(chosen)
     with _no_denormals(), Log(course.state / "curves.csv", chosen.track, course.recipe.facts()) as log:
@@ -129,7 +129,7 @@ def _train(chosen: argparse.Namespace) -> int:
         _write(chosen.out, data)
         curves(log.rows(), chosen.out.with_suffix(".png"))
         log.kept(chosen.out, chosen.version)
-    console.print(f"{chosen.out}: {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}", highlight=False, markup=False)
+    console.print(f"{chosen.out}: {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
     return 0
 
 
@@ -170,7 +170,7 @@ def _usable(clips: Sequence[Clip]) -> list[Clip]:
     usable = [clip for clip in clips if source(clip).is_usable]
     if left_out := sorted({clip.name for clip in clips} - {clip.name for clip in usable}):
         told = f"{len(left_out)} of {len(clips)} clips have no beats or are too short, and are left out: "
-        console.print(told + ", ".join(left_out), style="yellow", highlight=False, markup=False)
+        console.print(told + ", ".join(left_out), style="yellow")
     return usable
 
 
@@ -201,7 +201,7 @@ def _pretrain(training: Training, course: Course, fold: int) -> None:
     known, seed = course.known(fold), course.seed_of(fold)
     pool = [example(known, seed * 7 + i, Diet()) for i in range(course.recipe.fresh)]
     error = pretrain(training.network, pool, course.pretraining, seed)
-    console.print(f"fold {fold}: masked beats {error:.3f}", highlight=False, markup=False)
+    console.print(f"fold {fold}: masked beats {error:.3f}")
 
 
 def _go_on(training: Training, course: Course, fold: int, log: Log, path: Path) -> None:
