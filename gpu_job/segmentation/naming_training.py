@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT
 from gpu_job.segmentation.naming import (
     LIKELIEST,
+    LONGER_IS_SURER,
     NamingWeights,
     distance,
     eights,
@@ -26,6 +27,7 @@ from gpu_job.segmentation.naming import (
     in_tempo,
     inputs,
     logits,
+    probabilities,
     seen_between,
     softmax,
     standard,
@@ -49,7 +51,7 @@ NEAR, FAR = 0.9, 0.98
 
 _ODD_LENGTHS = 0.15  # of the stretches, that begin or end between beats
 _ITERATIONS = 60
-_TEMPERATURES = np.geomspace(0.25, 8.0, 141)
+_TEMPERATURES = np.geomspace(0.25, 16.0, 169)
 _CONFIDENCES = 10  # classes of confidence in which it is held against what is right (Guo et al. 2017)
 _LEAST_SCALE = 1e-3
 
@@ -98,24 +100,29 @@ class Learned:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stretches:
-    """``traits`` ``(N, F)``, places of their ``label`` and ``clip`` ``(N,)``, and ``weight`` ``(N,)``, 1 a clip."""
+    """``traits`` ``(N, F)``, places of their ``label`` and ``clip`` ``(N,)``, how many ``counts`` ``(N,)``, and
+    ``weight`` ``(N,)``, 1 a clip."""
 
     traits: FloatArray
     label: IntArray
     clip: IntArray
+    counts: FloatArray
     weight: FloatArray
 
     def where(self, kept: BoolArray) -> _Stretches:
-        return _Stretches(self.traits[kept], self.label[kept], self.clip[kept], self.weight[kept])
+        return _Stretches(
+            self.traits[kept], self.label[kept], self.clip[kept], self.counts[kept], self.weight[kept]
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Held:
-    """What weights say of clips that they never saw: ``logits`` ``(N, C)`` and right ``label`` ``(N,)`` of mixed
-    stretches, ``distance`` of each clip, as far as it is seen."""
+    """What weights say of clips that they never saw: ``logits`` ``(N, C)``, right ``label`` and ``counts``
+    ``(N,)`` of mixed stretches, ``distance`` of each clip, as far as it is seen."""
 
     logits: FloatArray
     label: IntArray
+    counts: FloatArray
     distance: FloatArray
 
 
@@ -198,14 +205,15 @@ def _taught(traces: Sequence[Trace], label: IntArray, seed: int) -> _Stretches:
 
 def _cut(traces: Sequence[Trace], label: IntArray, cuts: Sequence[Sequence[IntArray]]) -> _Stretches:
     """The stretches in which the dancer is seen."""
-    rows = [_rows(trace, each) for trace, each in zip(traces, cuts, strict=True)]
+    rows = [np.concatenate([_row(trace, edges) for edges in each]) for trace, each in zip(traces, cuts, strict=True)]
     sizes = np.array([len(each) for each in rows])
-    clip = np.repeat(np.arange(len(traces)), sizes)
-    return _Stretches(np.concatenate(rows), label[clip], clip, np.repeat(1 / np.maximum(sizes, 1), sizes))
+    clip, found = np.repeat(np.arange(len(traces)), sizes), np.concatenate(rows)
+    return _Stretches(found[:, 1:], label[clip], clip, found[:, 0], np.repeat(1 / np.maximum(sizes, 1), sizes))
 
 
-def _rows(trace: Trace, cuts: Sequence[IntArray]) -> FloatArray:
-    return np.concatenate([traits(trace, edges)[seen_between(trace, edges)] for edges in cuts])
+def _row(trace: Trace, edges: IntArray) -> FloatArray:
+    """Of each stretch that is seen its counts and its traits."""
+    return np.column_stack([np.diff(edges) / 2, traits(trace, edges)])[seen_between(trace, edges)]
 
 
 def _fitted(taught: _Stretches, lengths: Sequence[FloatArray], categories: tuple[str, ...]) -> NamingWeights:
@@ -259,16 +267,16 @@ def _axes(off: FloatArray) -> tuple[FloatArray, FloatArray, float]:
 
 def _held(weights: NamingWeights, mixed: _Stretches, traces: Sequence[Trace], clips: npt.NDArray[np.bool_]) -> _Held:
     test = mixed.where(clips[mixed.clip])
-    far = np.array([distance(weights, traces[i]) for i in np.flatnonzero(clips)])
-    return _Held(logits(weights, test.traits), test.label, far[np.isfinite(far)])
+    far = np.array([distance(weights, traces[int(i)]) for i in np.flatnonzero(clips)])
+    return _Held(logits(weights, test.traits), test.label, test.counts, far[np.isfinite(far)])
 
 
 def _settled(weights: NamingWeights, held: Sequence[_Held]) -> NamingWeights:
     """With what was learned from clips held out: how sure to be, and who is a stranger."""
-    values, label = np.concatenate([each.logits for each in held]), np.concatenate([each.label for each in held])
-    near, far = np.quantile(np.concatenate([each.distance for each in held]), [NEAR, FAR])
-    told = {"temperature": temperature(values, label), "near": float(near), "far": float(max(far, near + _LEAST_SCALE))}
-    return replace(weights, **told)
+    values, label, counts = (np.concatenate([getattr(e, name) for e in held]) for name in ("logits", "label", "counts"))
+    near, far = map(float, np.quantile(np.concatenate([each.distance for each in held]), [NEAR, FAR]))
+    heat = temperature(values * counts[:, None] ** LONGER_IS_SURER, label)
+    return replace(weights, temperature=heat, near=near, far=max(far, near + _LEAST_SCALE))
 
 
 def temperature(values: FloatArray, label: IntArray) -> float:
@@ -285,21 +293,23 @@ def _figures(
     for number, weights in by_fold.items():
         rows = fold[test.clip] == number
         if rows.any():
-            likely[rows] = softmax(logits(weights, test.traits[rows]) / weights.temperature)
+            likely[rows] = probabilities(weights, logits(weights, test.traits[rows]), test.counts[rows])
     return figures(likely * sure[test.clip, None], test.label, labels, by_fold[int(fold[0])].least)
 
 
 def figures(likely: FloatArray, label: IntArray, clips: IntArray, least: float) -> Figures:
     """Of the probabilities ``(N, C)`` of stretches whose labels are ``(N,)``; ``clips`` are the labels of clips."""
     categories = likely.shape[1]
-    best: IntArray = np.argsort(-likely, axis=1, kind="stable")
-    commonest: IntArray = np.argsort(-np.bincount(clips, minlength=categories), kind="stable")
-    right, confidence = best[:, 0] == label, likely.max(axis=1)
+    best = np.argsort(-likely, axis=1, kind="stable")
+    commonest = np.argsort(-np.bincount(clips, minlength=categories), kind="stable")
+    right: BoolArray = np.asarray(best[:, 0] == label)
+    among: BoolArray = np.asarray((best[:, :LIKELIEST] == label[:, None]).any(axis=1))
+    confidence = likely.max(axis=1)
     told = confidence >= least
     return Figures(
         stretches=len(label),
         top1=float(right.mean()),
-        top3=float(np.any(best[:, :LIKELIEST] == label[:, None], axis=1).mean()),
+        top3=float(among.mean()),
         calibration_error=calibration_error(confidence, right),
         chance1=1 / categories,
         chance3=min(1.0, LIKELIEST / categories),
