@@ -18,12 +18,13 @@ from tests.gpu_job.segmentation.truth import heard
 MOVES = VOCABULARY[:4]
 COUNTS = 8
 RATE_HZ = 15.0
+Seen = tuple[PoseFeatures, BeatGrid]
 JITTER = 0.004  # image heights, of every coordinate
 
 
 def performed(
     moves: Sequence[Move], seed: int = 0, *, tempo_bpm: float = 125.0, rate_hz: float = RATE_HZ,
-) -> tuple[PoseFeatures, BeatGrid]:  # fmt: skip
+) -> Seen:  # fmt: skip
     """These moves, eight counts each, from the first beat to the last; the pose as an estimator sees it."""
     rng = np.random.default_rng(seed)
     steps = tuple(Step(move, COUNTS * i, COUNTS * (i + 1)) for i, move in enumerate(moves))
