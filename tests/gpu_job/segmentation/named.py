@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpu_job.segmentation.naming_training import Clip
+from gpu_job.segmentation.learning.naming_training import Clip
 from gpu_job.segmentation.performance import Performance
 from infra.local.sample.dancer import Camera, Dance, Step
 from infra.local.sample.moves import VOCABULARY, Move

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from gpu_job.segmentation.learning.naming_training import learned
 from gpu_job.segmentation.naming import (
     LIKELIEST,
     PREFIX,
@@ -21,7 +22,6 @@ from gpu_job.segmentation.naming import (
     probabilities,
     softmax,
 )
-from gpu_job.segmentation.naming_training import learned
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.traits import traced
 from shared.features import PoseFeatures

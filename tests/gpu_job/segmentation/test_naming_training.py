@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_job.segmentation.naming import TraitNamer, softmax
-from gpu_job.segmentation.naming_training import (
+from gpu_job.segmentation.learning.naming_training import (
     COUNTS,
     Clip,
     Learned,
@@ -17,6 +16,7 @@ from gpu_job.segmentation.naming_training import (
     temperature,
     tiling,
 )
+from gpu_job.segmentation.naming import TraitNamer, softmax
 from tests.gpu_job.segmentation.named import eights_of, folds, library
 
 
