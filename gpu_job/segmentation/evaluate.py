@@ -21,9 +21,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gpu_job.segmentation.checkpoint import Checkpoint
 from gpu_job.segmentation.inputs import INPUT_SCHEMA
 from gpu_job.segmentation.learning.clips import Clip, TooFewClips, extracted
 from gpu_job.segmentation.learning.joins import Joined, Source
+from gpu_job.segmentation.learning.naming_trials import Named, named, naming
 from gpu_job.segmentation.learning.plots import plots
 from gpu_job.segmentation.learning.solos import drill, solo
 from gpu_job.segmentation.learning.trials import (
@@ -41,6 +43,8 @@ from gpu_job.segmentation.learning.trials import (
     trials,
 )
 from gpu_job.segmentation.methods import Method
+from gpu_job.segmentation.naming import Namer, TraitNamer
+from gpu_job.segmentation.naming_file import ALL, weights_of
 from gpu_job.segmentation.network_file import checkpoint_at
 from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
@@ -61,10 +65,11 @@ LEAST_CLIPS = 4  # of a fold, to join dances of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Clips, and the network that has seen none of them."""
+    """Clips, the network that has seen none of them, and what names moves likewise, if the checkpoint can."""
 
     sources: tuple[Source, ...]
     model: NetworkModel
+    namer: Namer | None
     seeds: range
 
 
@@ -108,7 +113,8 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     others: dict[str, Sequence[Sequence[float]]] = {"novelty": _found(usual.trials, NoveltyModel())}
     others |= {Path(place).stem: _by_another(clips, groups, place, chosen.dances) for place in chosen.against}
     imagined = {name: judge_imagined(groups, make, chosen.dances) for name, make in IMAGINED.items()}
-    rows = [*boundary_rows(usual, others), *robustness_rows(judged), *imagined_rows(imagined)]
+    names = judge_names(groups, CONDITIONS[USUAL])
+    rows = [*boundary_rows(usual, others), *robustness_rows(judged), *imagined_rows(imagined), *naming_rows(names)]
     joined = sum(len(group.sources) for group in groups)
     console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
     _write(chosen.out, rows)
@@ -131,7 +137,7 @@ def grouped(clips: Sequence[Clip], place: str, dances: int) -> list[Group]:
     checkpoint = checkpoint_at(place, None, features=INPUT_SCHEMA)
     model = NetworkModel.of(checkpoint)
     groups = [
-        Group(tuple(sources), model if fold is None else model.only([fold]), _seeds(fold, dances))
+        Group(tuple(sources), _without(model, fold), _namer(checkpoint, fold), _seeds(fold, dances))
         for fold, sources in _by_fold(clips, checkpoint.facts["trained_on"]).items()
         if (fold is None or fold in model.networks) and len(sources) >= LEAST_CLIPS
     ]
@@ -140,6 +146,15 @@ def grouped(clips: Sequence[Clip], place: str, dances: int) -> list[Group]:
             f"No network of {model.name} is without {LEAST_CLIPS} usable clips of the same fold, or new to it."
         )
     return groups
+
+
+def _without(model: NetworkModel, fold: int | None) -> NetworkModel:
+    return model if fold is None else model.only([fold])
+
+
+def _namer(checkpoint: Checkpoint, fold: int | None) -> Namer | None:
+    weights = weights_of(checkpoint, ALL if fold is None else str(fold))
+    return TraitNamer(weights) if weights else None
 
 
 def _by_fold(clips: Sequence[Clip], seen: Mapping[str, Mapping[str, Any]]) -> dict[int | None, list[Source]]:
@@ -187,6 +202,16 @@ def _found(given: Sequence[Trial], model: BoundaryModel) -> list[Sequence[float]
     chosen = Method(model.name, model)
     cut = segment_batch([trial.performance for trial in given], methods=lambda _: chosen)
     return [one.boundaries_s for one in cut]
+
+
+def judge_names(groups: Sequence[Group], condition: Condition) -> list[Named]:
+    """Every block of joins of each group's clips, by its namer."""
+    return [
+        one
+        for group in groups
+        if group.namer
+        for one in named(trials(group.sources, group.seeds, condition), group.namer)
+    ]
 
 
 def _by_another(clips: Sequence[Clip], groups: Sequence[Group], place: str, dances: int) -> Sequence[Sequence[float]]:
@@ -254,6 +279,23 @@ def imagined_rows(imagined: Mapping[str, Judged]) -> list[Row]:
         for who, judged in ((name, one), (f"{name}, novelty", theirs), (f"{name}, best grid", grid)):
             rows.append(_both(f"imagined {who}", judged.f(FINE_S), judged.f(COARSE_S)))
     return rows
+
+
+def naming_rows(names: Sequence[Named]) -> list[Row]:
+    if not names:
+        return []
+    found = naming(names)
+    return [
+        (
+            f"the label is the likeliest name, of {found.blocks} blocks",
+            f"{found.first:.1%}",
+            "≥ 40 %",
+            found.first >= 0.4,
+        ),
+        ("the label is among the three likeliest", f"{found.third:.1%}", "≥ 65 %", found.third >= 0.65),
+        ("calibration error of the likeliest", f"{found.off:.3f}", "≤ 0.1", found.off <= 0.1),
+        ("blocks that are told a name; of these, rightly", f"{found.told:.1%}, {found.right:.1%}", "", None),
+    ]
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:

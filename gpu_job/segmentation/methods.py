@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gpu_job.segmentation.inputs import INPUT_SCHEMA
-from gpu_job.segmentation.naming import Namer
+from gpu_job.segmentation.naming import Namer, TraitNamer
+from gpu_job.segmentation.naming_file import weights_of
 from gpu_job.segmentation.network_file import checkpoint_at
 from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
@@ -46,4 +47,5 @@ def method(name: MethodName, place: str = "", blobs: BlobStore | None = None) ->
 
 def _network(place: str, blobs: BlobStore | None) -> Method:
     checkpoint = checkpoint_at(place, blobs, features=INPUT_SCHEMA)
-    return Method(checkpoint.version, NetworkModel.of(checkpoint))
+    weights = weights_of(checkpoint)
+    return Method(checkpoint.version, NetworkModel.of(checkpoint), TraitNamer(weights) if weights else None)

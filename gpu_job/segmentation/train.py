@@ -29,8 +29,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from gpu_job.devices import device
+from gpu_job.segmentation import naming_file
 from gpu_job.segmentation.checkpoint import KIND, Checkpoint
 from gpu_job.segmentation.inputs import INPUT_SCHEMA
+from gpu_job.segmentation.learning import naming_training
 from gpu_job.segmentation.learning.clips import Clip, TooFewClips, extracted
 from gpu_job.segmentation.learning.curves import Log
 from gpu_job.segmentation.learning.examples import Diet, Example, example
@@ -41,8 +43,10 @@ from gpu_job.segmentation.learning.plots import curves
 from gpu_job.segmentation.learning.pretraining import pretrain
 from gpu_job.segmentation.learning.training import Progress as Training
 from gpu_job.segmentation.learning.training import Recipe, begun, epochs, kitchen, loss_of
+from gpu_job.segmentation.naming import NamingWeights
 from gpu_job.segmentation.network import BoundaryNetwork
 from gpu_job.segmentation.network_model import tensors_of
+from gpu_job.segmentation.performance import Performance
 from shared.errors import DanceBitsError
 
 console = Console(highlight=False, markup=False)
@@ -125,7 +129,9 @@ def _train(chosen: argparse.Namespace) -> int:
     course = _course(chosen)
     with _no_denormals(), Log(course.state / "curves.csv", chosen.track, course.recipe.facts()) as log:
         networks = {fold: _network(course, fold, log) for fold in course.wanted}
-        data = Checkpoint(tensors_of(networks), _facts(course, chosen.version)).to_bytes()
+        names = _names(course)
+        tensors = {**tensors_of(networks), **naming_file.tensors_of(names)}
+        data = Checkpoint(tensors, _facts(course, chosen.version, names)).to_bytes()
         _write(chosen.out, data)
         curves(log.rows(), chosen.out.with_suffix(".png"))
         log.kept(chosen.out, chosen.version)
@@ -231,7 +237,21 @@ def _bar() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console)
 
 
-def _facts(course: Course, version: str) -> Mapping[str, Any]:
+def _names(course: Course) -> Mapping[str, NamingWeights]:
+    """What names moves: of all clips, and for each fold of all but its own; none where labels are too few."""
+    named = [clip for clip in course.clips if clip.label]
+    if len({clip.label for clip in named}) < 2:
+        return {}
+    taught = [
+        naming_training.Clip(clip.name, clip.label, Performance(clip.pose.smoothed(), clip.audio))
+        for clip in named
+        if clip.label
+    ]
+    found = naming_training.learned(taught, course.fold_of, course.seed)
+    return {naming_file.ALL: found.weights, **{str(fold): weights for fold, weights in found.by_fold.items()}}
+
+
+def _facts(course: Course, version: str, names: Mapping[str, NamingWeights]) -> Mapping[str, Any]:
     recipe = course.recipe
     return {
         "kind": KIND,
@@ -239,6 +259,7 @@ def _facts(course: Course, version: str) -> Mapping[str, Any]:
         "features": INPUT_SCHEMA,
         "config": {"shape": recipe.shape.facts(), "folds": list(course.wanted)},
         "trained_on": {clip.digest: {"name": clip.name, "fold": course.fold_of[clip.name]} for clip in course.clips},
+        **({naming_file.NAMES: naming_file.facts_of(names)} if names else {}),
         "recipe": {**recipe.facts(), "seed": course.seed, "pretraining": course.pretraining},
     }
 

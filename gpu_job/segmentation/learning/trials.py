@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_job.segmentation.learning.joins import PLAIN, Joined, Manner, Source, joined
+from gpu_job.segmentation.learning.joins import PLAIN, Block, Joined, Manner, Source, joined
 from gpu_job.segmentation.learning.looks import MIRRORED
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.scoring import f_measure, matches
@@ -25,15 +25,16 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A dance and where its joins and null joins are, in seconds."""
+    """A dance and where its joins and null joins are, in seconds; ``blocks`` of which clips it is made, if it is."""
 
     performance: Performance
     joins_s: FloatArray
     nulls_s: FloatArray
+    blocks: tuple[Block, ...] = ()
 
     @classmethod
     def of(cls, dance: Joined) -> Trial:
-        return cls(Performance(dance.pose.smoothed(), dance.audio), dance.joins_s, dance.nulls_s)
+        return cls(Performance(dance.pose.smoothed(), dance.audio), dance.joins_s, dance.nulls_s, dance.blocks)
 
 
 def as_filmed(dance: Joined, _: np.random.Generator) -> Joined:
