@@ -1,9 +1,9 @@
 """What a move is called, of the categories of a move library, and how sure that is.
 
 A logistic regression upon :mod:`~gpu_job.segmentation.traits` of the move's stretch, fitted by
-:mod:`~gpu_job.segmentation.learning.naming_training`. It was taught couples of one library; a dancer who moves as none of them
-does, or to music at another tempo than theirs, is told ``unknown``. Each stretch is named by itself: the moves before
-and after it, and the sound, are not asked. Knows no file.
+:mod:`~gpu_job.segmentation.learning.naming_training`. It was taught couples of one library; a dancer who moves as none
+of them does, or to music at another tempo than theirs, is told ``unknown``. Each stretch is named by itself: the moves
+before and after it, and the sound, are not asked. Knows no file.
 """
 
 from __future__ import annotations
