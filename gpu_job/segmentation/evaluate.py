@@ -13,17 +13,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from gpu_job.segmentation.checkpoint import Checkpoint
 from gpu_job.segmentation.inputs import INPUT_SCHEMA
-from gpu_job.segmentation.learning.clips import Clip, extracted
-from gpu_job.segmentation.learning.joins import Source
+from gpu_job.segmentation.learning.clips import Clip, TooFewClips, extracted
+from gpu_job.segmentation.learning.joins import Joined, Source
+from gpu_job.segmentation.learning.naming_trials import Named, named, naming
 from gpu_job.segmentation.learning.plots import plots
+from gpu_job.segmentation.learning.solos import drill, solo
 from gpu_job.segmentation.learning.trials import (
     COARSE_S,
     CONDITIONS,
@@ -39,26 +43,33 @@ from gpu_job.segmentation.learning.trials import (
     trials,
 )
 from gpu_job.segmentation.methods import Method
+from gpu_job.segmentation.naming import Namer, TraitNamer
+from gpu_job.segmentation.naming_file import ALL, weights_of
 from gpu_job.segmentation.network_file import checkpoint_at
 from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryModel
 from gpu_job.segmentation.segmenting import segment_batch
-from shared.errors import DanceBitsError
+from shared.errors import DanceBitsError, UnfitNetwork
 from shared.timeline import FloatArray
 
-console = Console(width=118)
+console = Console(width=118, highlight=False, markup=False)
 
-FIRST_SEED = 500_000
-LEAST_CLIPS = 4  # to join dances of
+FIRST_SEED = 500_000  # of no training: those begin at a million
+Row = tuple[str, str, str, bool | None]
+"""What, the figure, the bar, whether it is met."""
+
+IMAGINED: Mapping[str, Callable[[int], Joined]] = {"choreographies": solo, "drills": drill}
+LEAST_CLIPS = 4  # of a fold, to join dances of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Clips, and the network that has seen none of them."""
+    """Clips, the network that has seen none of them, and what names moves likewise, if the checkpoint can."""
 
     sources: tuple[Source, ...]
     model: NetworkModel
+    namer: Namer | None
     seeds: range
 
 
@@ -78,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _evaluate(chosen)
     except DanceBitsError as error:
-        console.print(f"{error.code}: {error.message}", style="red", highlight=False)
+        console.print(f"{error.code}: {error.message}", style="red")
         return 1
 
 
@@ -99,31 +110,61 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     groups = grouped(clips, chosen.network, chosen.dances)
     judged = {name: judge(groups, condition) for name, condition in CONDITIONS.items()}
     usual = judged[USUAL]
-    others = {"novelty": _found(usual.trials, NoveltyModel())}
-    others |= {Path(place).stem: _by_others(clips, place, chosen.dances) for place in chosen.against}
-    rows = [*boundary_rows(usual, others), *robustness_rows(judged)]
-    console.print(_table(f"{len(usual.trials)} dances of {len(clips)} clips, joined of 2 to 16 counts", rows))
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    told = [dict(zip(("what", "figure", "bar", "met"), row, strict=True)) for row in rows]
-    (chosen.out / "figures.json").write_text(json.dumps(told, indent=1))
+    others: dict[str, Sequence[Sequence[float]]] = {"novelty": _found(usual.trials, NoveltyModel())}
+    others |= {Path(place).stem: _by_another(clips, groups, place, chosen.dances) for place in chosen.against}
+    imagined = {name: judge_imagined(groups, make, chosen.dances) for name, make in IMAGINED.items()}
+    names = judge_names(groups, CONDITIONS[USUAL])
+    rows = [*boundary_rows(usual, others), *robustness_rows(judged), *imagined_rows(imagined), *naming_rows(names)]
+    joined = sum(len(group.sources) for group in groups)
+    console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
+    _write(chosen.out, rows)
     plots(usual.trials, {"network": usual.found_s, **others}, chosen.out)
-    console.print(f"In {chosen.out}: figures.json, and the plots", highlight=False)
+    console.print(f"In {chosen.out}: figures.json, and the plots")
     return 0
 
 
+def _write(folder: Path, rows: Sequence[Row]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    told = [dict(zip(("what", "figure", "bar", "met"), row, strict=True)) for row in rows]
+    (folder / "figures.json").write_text(json.dumps(told, indent=1))
+
+
 def grouped(clips: Sequence[Clip], place: str, dances: int) -> list[Group]:
-    """The clips of each fold with its network, and those that no network has seen with all of them."""
+    """The clips of each fold with its network, and those that no network has seen with all of them.
+
+    ``dances`` of each. Raises UnfitNetwork, and TooFewClips where no fold has enough to join dances of.
+    """
     checkpoint = checkpoint_at(place, None, features=INPUT_SCHEMA)
     model = NetworkModel.of(checkpoint)
-    folds: dict[int | None, list[Source]] = {}
-    for clip in clips:
-        seen = checkpoint.facts["trained_on"].get(clip.digest)
-        folds.setdefault(seen["fold"] if seen else None, []).append(_source(clip))
-    return [
-        Group(tuple(sources), model if fold is None else model.only([fold]), _seeds(fold, dances))
-        for fold, sources in sorted(folds.items(), key=lambda item: str(item[0]))
+    groups = [
+        Group(tuple(sources), _without(model, fold), _namer(checkpoint, fold), _seeds(fold, dances))
+        for fold, sources in _by_fold(clips, checkpoint.facts["trained_on"]).items()
         if (fold is None or fold in model.networks) and len(sources) >= LEAST_CLIPS
     ]
+    if not groups:
+        raise TooFewClips(
+            f"No network of {model.name} is without {LEAST_CLIPS} usable clips of the same fold, or new to it."
+        )
+    return groups
+
+
+def _without(model: NetworkModel, fold: int | None) -> NetworkModel:
+    return model if fold is None else model.only([fold])
+
+
+def _namer(checkpoint: Checkpoint, fold: int | None) -> Namer | None:
+    weights = weights_of(checkpoint, ALL if fold is None else str(fold))
+    return TraitNamer(weights) if weights else None
+
+
+def _by_fold(clips: Sequence[Clip], seen: Mapping[str, Mapping[str, Any]]) -> dict[int | None, list[Source]]:
+    """The usable ones; None of those that were not seen in training at all."""
+    found: dict[int | None, list[Source]] = {}
+    for clip in clips:
+        one = _source(clip)
+        if one.is_usable:
+            found.setdefault(seen[clip.digest]["fold"] if clip.digest in seen else None, []).append(one)
+    return dict(sorted(found.items(), key=lambda item: str(item[0])))
 
 
 def _seeds(fold: int | None, dances: int) -> range:
@@ -137,10 +178,21 @@ def _source(clip: Clip) -> Source:
 
 
 def judge(groups: Sequence[Group], condition: Condition) -> Judged:
+    """Joins of each group's clips, by its network."""
+    return _judged(groups, lambda group: trials(group.sources, group.seeds, condition))
+
+
+def judge_imagined(groups: Sequence[Group], make: Callable[[int], Joined], dances: int) -> Judged:
+    """Dancers alone, of 17 landmarks, at 78 to 150 BPM; each group's network has its share of them."""
+    share = max(1, dances // len(groups))
+    return _judged(groups, lambda group: [Trial.of(make(seed)) for seed in group.seeds[:share]])
+
+
+def _judged(groups: Sequence[Group], dances_of: Callable[[Group], Sequence[Trial]]) -> Judged:
     given: list[Trial] = []
     found: list[Sequence[float]] = []
     for group in groups:
-        own = trials(group.sources, group.seeds, condition)
+        own = dances_of(group)
         given += own
         found += _found(own, group.model)
     return Judged(tuple(given), tuple(found))
@@ -152,40 +204,63 @@ def _found(given: Sequence[Trial], model: BoundaryModel) -> list[Sequence[float]
     return [one.boundaries_s for one in cut]
 
 
-def _by_others(clips: Sequence[Clip], place: str, dances: int) -> list[Sequence[float]]:
-    return list(judge(grouped(clips, place, dances), CONDITIONS[USUAL]).found_s)
+def judge_names(groups: Sequence[Group], condition: Condition) -> list[Named]:
+    """Every block of joins of each group's clips, by its namer."""
+    return [
+        one
+        for group in groups
+        if group.namer
+        for one in named(trials(group.sources, group.seeds, condition), group.namer)
+    ]
 
 
-Row = tuple[str, str, str, bool | None]
-"""What, the figure, the bar, whether it is met."""
+def _by_another(clips: Sequence[Clip], groups: Sequence[Group], place: str, dances: int) -> Sequence[Sequence[float]]:
+    """What another network finds in the same dances. Raises UnfitNetwork where it was trained on other folds."""
+    own = grouped(clips, place, dances)
+    if [_names(group) for group in own] != [_names(group) for group in groups]:
+        raise UnfitNetwork(f"{place} was trained on other folds of these clips: nothing can be compared.")
+    return judge(own, CONDITIONS[USUAL]).found_s
+
+
+def _names(group: Group) -> list[str]:
+    return [source.name for source in group.sources]
 
 
 def boundary_rows(usual: Judged, others: Mapping[str, Sequence[Sequence[float]]]) -> list[Row]:
+    """``others`` by name: what else found in the same dances."""
     fine, coarse = usual.f(FINE_S), usual.f(COARSE_S)
     grid = [f_of([best_grid_s(one, s) for one in usual.trials], usual.trials, s) for s in (FINE_S, COARSE_S)]
-    rows: list[Row] = [
+    nulls, placed = false_at_nulls(usual.found_s, usual.trials), on_grid(usual.found_s, usual.trials)
+    return [
         ("F at ±0.25 s", f"{fine.mean():.3f}", "", None),
         ("F at ±0.5 s", f"{coarse.mean():.3f}", "≥ 0.80", bool(coarse.mean() >= 0.80)),
-        ("best grid of beats, ±0.25 and ±0.5 s", f"{grid[0].mean():.3f}, {grid[1].mean():.3f}", "", None),
+        _both("best grid of beats", *grid),
         _ahead("ahead of the grid at ±0.25 s", fine, grid[0]),
+        *(row for name, found in others.items() for row in _other_rows(name, usual, found)),
+        ("boundaries told at null joins", f"{nulls:.1%}", "≤ 5 %", nulls <= 0.05),
+        ("boundaries on a beat or half-beat, ±35 ms", f"{placed:.1%}", "100 %", placed >= 1.0),
     ]
-    for name, found in others.items():
-        theirs = [f_of(found, usual.trials, tolerance_s) for tolerance_s in (FINE_S, COARSE_S)]
-        rows.append((f"{name}, ±0.25 and ±0.5 s", f"{theirs[0].mean():.3f}, {theirs[1].mean():.3f}", "", None))
-        rows.append(_ahead(f"ahead of {name} at ±0.25 s", fine, theirs[0]))
-    nulls, placed = false_at_nulls(usual.found_s, usual.trials), on_grid(usual.found_s, usual.trials)
-    rows.append(("boundaries told at null joins", f"{nulls:.1%}", "≤ 5 %", nulls <= 0.05))
-    rows.append(("boundaries on a beat or half-beat, ±35 ms", f"{placed:.1%}", "100 %", placed >= 1.0))
-    return rows
+
+
+def _other_rows(name: str, usual: Judged, found_s: Sequence[Sequence[float]]) -> tuple[Row, Row]:
+    theirs = Judged(usual.trials, tuple(found_s))
+    fine = theirs.f(FINE_S)
+    return _both(name, fine, theirs.f(COARSE_S)), _ahead(f"ahead of {name} at ±0.25 s", usual.f(FINE_S), fine)
+
+
+def _both(who: str, fine: FloatArray, coarse: FloatArray) -> Row:
+    return (f"{who}, ±0.25 and ±0.5 s", f"{fine.mean():.3f}, {coarse.mean():.3f}", "", None)
 
 
 def _ahead(what: str, ours: FloatArray, theirs: FloatArray) -> Row:
+    """By how much, with its interval."""
     apart = difference(ours, theirs)
     figure = f"{apart.mean:+.3f} ({apart.low:+.3f} … {apart.high:+.3f})"
     return (what, figure, "≥ 0.05, above 0", apart.mean >= 0.05 and apart.low > 0)
 
 
 def robustness_rows(judged: Mapping[str, Judged]) -> list[Row]:
+    """What each condition costs, against the usual one."""
     usual = judged[USUAL].f(FINE_S).mean()
     rows: list[Row] = []
     for name, one in judged.items():
@@ -193,6 +268,34 @@ def robustness_rows(judged: Mapping[str, Judged]) -> list[Row]:
             lost = float(usual - one.f(FINE_S).mean())
             rows.append((f"F at ±0.25 s lost, {name}", f"{lost:.3f}", "≤ 0.03", lost <= 0.03))
     return rows
+
+
+def imagined_rows(imagined: Mapping[str, Judged]) -> list[Row]:
+    """The network on each kind, and beside it what novelty and counting reach."""
+    rows: list[Row] = []
+    for name, one in imagined.items():
+        theirs = Judged(one.trials, tuple(_found(one.trials, NoveltyModel())))
+        grid = Judged(one.trials, tuple(best_grid_s(trial, FINE_S) for trial in one.trials))
+        for who, judged in ((name, one), (f"{name}, novelty", theirs), (f"{name}, best grid", grid)):
+            rows.append(_both(f"imagined {who}", judged.f(FINE_S), judged.f(COARSE_S)))
+    return rows
+
+
+def naming_rows(names: Sequence[Named]) -> list[Row]:
+    if not names:
+        return []
+    found = naming(names)
+    return [
+        (
+            f"the label is the likeliest name, of {found.blocks} blocks",
+            f"{found.first:.1%}",
+            "≥ 40 %",
+            found.first >= 0.4,
+        ),
+        ("the label is among the three likeliest", f"{found.third:.1%}", "≥ 65 %", found.third >= 0.65),
+        ("calibration error of the likeliest", f"{found.off:.3f}", "≤ 0.1", found.off <= 0.1),
+        ("blocks that are told a name; of these, rightly", f"{found.told:.1%}, {found.right:.1%}", "", None),
+    ]
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:

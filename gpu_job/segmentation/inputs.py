@@ -7,7 +7,7 @@ masked. :data:`INPUT_SCHEMA` names this form: a network trained on another one i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -32,8 +32,8 @@ MEL_BANDS = 9
 SOUND = 3 + 1 + MEL_BANDS + 1
 """Onsets low, middle and high; change of chroma; bands of log mel; whether there is sound."""
 _JITTER = 0.02  # squared torsos: two postures nearer than this are the same
-_DECIBELS = 20.0
-_LEAST_SEEN = 0.05
+_DECIBELS = 20.0  # about the standard deviation of music's log mel: brings it near 1
+_LEAST_SEEN = 0.05  # of a half-beat's channels, or nothing is said of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,8 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Several dances, padded with what counts as unseen; ``mask`` ``(B, H, 1)`` tells what is a dance."""
+    """Several dances, padded with what counts as unseen; what is a dance is told by ``mask`` ``(B, H, 1)`` of
+    half-beats and ``point_mask`` ``(B, P, 1)`` of points."""
 
     motion: Tensor
     seen: Tensor
@@ -67,36 +68,40 @@ class Batch:
     meter: Tensor
     sound: Tensor
     mask: Tensor
+    point_mask: Tensor
 
     @classmethod
     def of(cls, dances: Sequence[Inputs], where: torch.device) -> Batch:
         padded = {field.name: _padded([getattr(dance, field.name) for dance in dances]) for field in fields(Inputs)}
-        mask = _padded([np.ones((len(dance), 1), np.float32) for dance in dances])
-        return cls(**{name: array.to(where) for name, array in padded.items()}, mask=mask.to(where))
+        padded["mask"] = _mask([len(dance) for dance in dances])
+        padded["point_mask"] = _mask([len(dance.motion) for dance in dances])
+        return cls(**{name: array.to(where) for name, array in padded.items()})
 
-    @property
-    def point_mask(self) -> Tensor:
-        """``(B, P, 1)``."""
-        return self.mask.repeat_interleave(POINTS_PER_HALF_BEAT, dim=1)[:, : self.motion.shape[1]]
+    def as_taught(self) -> Batch:
+        """With one point too many, unseen, behind every dance that is shorter than the longest.
+
+        The networks of schema 1 were taught so, and can be taught again only so. Alone a dance has no such point, so
+        what judges must not have it either; the next schema need not keep it.
+        """
+        points = self.mask.repeat_interleave(POINTS_PER_HALF_BEAT, dim=1)[:, : self.motion.shape[1]]
+        return replace(self, point_mask=points)
 
 
 def inputs(performances: Sequence[Performance]) -> list[Inputs]:
     """Each as it would be alone."""
-    return [one for performance in performances for one in _inputs(performance)]
+    return [_inputs(performance) for performance in performances]
 
 
-def _inputs(performance: Performance) -> list[Inputs]:
+def _inputs(performance: Performance) -> Inputs:
     grid, moved = performance.grid, performance.motion
     pairs = band([moved], POINTS_PER_HALF_BEAT * LAGS + 1)
-    return [
-        Inputs(
-            motion=moved.values.astype(np.float32),
-            seen=moved.seen.astype(np.float32),
-            likeness=likeness(pairs, len(grid))[0].cpu().numpy().astype(np.float32),
-            meter=meter(grid),
-            sound=sound(performance.audio, grid),
-        )
-    ]
+    return Inputs(
+        motion=moved.values.astype(np.float32),
+        seen=moved.seen.astype(np.float32),
+        likeness=likeness(pairs, len(grid))[0].cpu().numpy().astype(np.float32),
+        meter=meter(grid),
+        sound=sound(performance.audio, grid),
+    )
 
 
 def likeness(pairs: Band, half_beats: int) -> Tensor:
@@ -119,9 +124,10 @@ def _by_half_beat(sums: Tensor, half_beats: int) -> Tensor:
 
 def _centred(at_first: Tensor, lag: int) -> Tensor:
     """Moved from the first of each pair to the middle; 0 where the second is past the end."""
-    before = -(-lag // 2)
-    inside = at_first[:, : max(0, at_first.shape[1] - lag)]
-    return pad(inside, (before, at_first.shape[1] - before - inside.shape[1]))
+    half_beats = at_first.shape[1]
+    inside = at_first[:, : max(0, half_beats - lag)]
+    before = min(-(-lag // 2), half_beats - inside.shape[1])  # a dance may be shorter than the lag
+    return pad(inside, (before, half_beats - before - inside.shape[1]))
 
 
 def meter(grid: HalfBeats) -> FloatArray:
@@ -179,6 +185,11 @@ def _means(values: FloatArray, rate_hz: float, times_s: FloatArray) -> FloatArra
     start, stop = np.minimum(rows[:-1], len(values) - 1), np.minimum(np.maximum(rows[1:], rows[:-1] + 1), len(values))
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=float)])
     return (sums[stop] - sums[start]) / np.maximum(stop - start, 1)[:, None]
+
+
+def _mask(lengths: Sequence[int]) -> Tensor:
+    """``(B, longest, 1)``."""
+    return _padded([np.ones((length, 1), np.float32) for length in lengths])
 
 
 def _padded(arrays: Sequence[FloatArray]) -> Tensor:

@@ -2,8 +2,7 @@
 
 Two moves are alike where the dancer does nearly the same on the same counts, from the first count of
 each on. Moves are grouped from the most alike pair down (average linkage), and each group gets a letter
-in order of appearance. Names are told by a namer, or by nobody; a name becomes a move's label where it
-is sure enough.
+in order of appearance. Names are told by a namer, or by nobody.
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ from gpu_job.segmentation.naming import Name
 from gpu_job.titles import UNKNOWN, UNSEEN
 from shared.timeline import FloatArray, IntArray
 
-LEAST_CONFIDENCE = 0.5
-"""Of a name that is told: it is rather right than wrong."""
 # Two moves are the same where, count by count, they differ by less than this part of what any two
 # moments of the dance differ by, and by less than so much in squared torsos a channel. Repetitions of
 # real dancers differ by 0.2 … 0.35 of it and 0.01 … 0.03, their other moves by 0.6 … 2 and 0.05 … 0.3.
@@ -28,6 +25,18 @@ _SAME_SHARE, _SAME_SQUARE_TORSOS = 0.35, 0.027
 _POINTS_COMPARED = 64  # 16 counts: what comes later in a very long move is not looked at
 _LEAST_SEEN = 0.2  # of a move's channels; below, nobody can tell
 _ALPHABET = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a namer says of a move: ``names`` the likeliest, best first, and ``told`` the one to tell."""
+
+    names: tuple[Name, ...]
+    told: Name
+
+
+NAMELESS = Named((), Name(UNKNOWN, 0.0))
+"""What nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +49,20 @@ class Label:
     letter: str
 
 
-def labels(motion: Motion, edges: IntArray, names: Sequence[tuple[Name, ...]]) -> tuple[Label, ...]:
-    """A label for each move. ``edges`` ``(M + 1,)`` points at which the M moves start and end; ``names`` of each, best
-    first, or none."""
+def labels(motion: Motion, edges: IntArray, named: Sequence[Named]) -> tuple[Label, ...]:
+    """A label for each move. ``edges`` ``(M + 1,)`` points at which the M moves start and end; ``named`` of each."""
     here = [float(motion.presence[a:b].mean()) for a, b in itertools.pairwise(edges)]
     visible = [move for move, share in enumerate(here) if share >= _LEAST_SEEN or len(here) == 1]
     letters = _letters(motion, edges, visible)
     return tuple(
-        _named(each, letters[move]) if move in letters else Label(UNSEEN, 1 - share, (), "")
-        for move, (share, each) in enumerate(zip(here, names, strict=True))
+        _label(each, letters[move]) if move in letters else Label(UNSEEN, 1 - share, (), "")
+        for move, (share, each) in enumerate(zip(here, named, strict=True))
     )
 
 
-def _named(names: tuple[Name, ...], letter: str) -> Label:
-    is_sure = bool(names) and names[0].confidence >= LEAST_CONFIDENCE
-    return Label(names[0].label, names[0].confidence, names, letter) if is_sure else Label(UNKNOWN, 0.0, names, letter)
+def _label(named: Named, letter: str) -> Label:
+    told = named.told
+    return Label(told.label, 0.0 if told.label == UNKNOWN else told.confidence, named.names, letter)
 
 
 def _letters(motion: Motion, edges: IntArray, moves: Sequence[int]) -> dict[int, str]:

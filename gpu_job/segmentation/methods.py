@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpu_job.segmentation.naming import Namer
+from gpu_job.segmentation.inputs import INPUT_SCHEMA
+from gpu_job.segmentation.naming import Namer, TraitNamer
+from gpu_job.segmentation.naming_file import weights_of
 from gpu_job.segmentation.network_file import checkpoint_at
+from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryModel
 from shared.ports import BlobStore
@@ -33,7 +36,7 @@ _networks: dict[str, Method] = {}
 def method(name: MethodName, place: str = "", blobs: BlobStore | None = None) -> Method:
     """``place`` and ``blobs``, for the network, as in :mod:`.network_file`; without them it is this release's.
 
-    Raises what :func:`~.network_file.checkpoint_at` does.
+    Raises what :func:`~.network_file.checkpoint_at` does, and UnfitNetwork for one that is not what it says.
     """
     if name == MethodName.NOVELTY:
         return _NOVELTY
@@ -43,8 +46,6 @@ def method(name: MethodName, place: str = "", blobs: BlobStore | None = None) ->
 
 
 def _network(place: str, blobs: BlobStore | None) -> Method:
-    from gpu_job.segmentation.inputs import INPUT_SCHEMA
-    from gpu_job.segmentation.network_model import NetworkModel
-
     checkpoint = checkpoint_at(place, blobs, features=INPUT_SCHEMA)
-    return Method(checkpoint.version, NetworkModel.of(checkpoint))
+    weights = weights_of(checkpoint)
+    return Method(checkpoint.version, NetworkModel.of(checkpoint), TraitNamer(weights) if weights else None)

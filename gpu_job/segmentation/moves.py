@@ -15,7 +15,7 @@ from shared.timeline import BeatGrid, FloatArray, Segment
 from shared.wishes import MethodName
 
 MIN_COUNTS_RANGE = (1, 32)
-DEFAULT_METHOD = MethodName.NOVELTY
+DEFAULT_METHOD = MethodName.NETWORK
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,20 @@ from torch.nn.functional import gelu, pad
 
 from gpu_job.segmentation.inputs import CHANNELS, LAGS, METER, SOUND, Batch
 
-_JITTER = 0.02
+_JITTER = 0.02  # mean squared: two embeddings nearer than this are the same
 _FEW = -2.5  # log-odds before anything is learnt: few half-beats are boundaries
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a network is made of. ``pose`` and ``sound``: what it is given."""
+    """What a network is made of.
+
+    ``channels``       of every half-beat
+    ``embedding``      numbers by which half-beats are compared
+    ``dilations``      half-beats between the taps of each block, which looks at five
+    ``motion_dropout`` of what is seen at a half-beat itself, so that more is learnt of likeness
+    ``pose``, ``sound`` what it is given; one of them at least, or there is only the bar to go by
+    """
 
     channels: int = 64
     embedding: int = 24
@@ -36,7 +43,7 @@ class Shape:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Shape:
-        """As :meth:`facts` told it, from JSON. Raises TypeError for what no shape has."""
+        """As :meth:`facts` told it, from JSON. Raises TypeError for what no shape has, KeyError for no dilations."""
         told: dict[str, Any] = {**facts, "dilations": tuple(facts["dilations"])}
         return cls(**told)
 

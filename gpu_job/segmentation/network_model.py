@@ -16,6 +16,7 @@ from gpu_job.segmentation.inputs import Batch, inputs
 from gpu_job.segmentation.network import BoundaryNetwork, Shape, mean_probability
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryCurve, Performance
+from shared.errors import UnfitNetwork
 from shared.timeline import FloatArray
 
 BATCH = 32
@@ -27,7 +28,10 @@ _DIGITS = 4  # the last bits differ from device to device, and decide nothing
 class NetworkModel:
     """A :class:`~gpu_job.segmentation.performance.BoundaryModel`.
 
+    ``name``     what results say they were made with
     ``networks`` by fold of the clips: each was trained without the clips of its own fold. What they say is averaged
+
+    Knows no files.
     """
 
     name: str
@@ -35,7 +39,7 @@ class NetworkModel:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> NetworkModel:
-        """Raises RuntimeError where the tensors do not fit the shape that the checkpoint tells."""
+        """Raises UnfitNetwork where the tensors do not fit the shape that the checkpoint tells."""
         return cls(checkpoint.version, networks_of(checkpoint))
 
     def only(self, folds: Iterable[int]) -> NetworkModel:
@@ -63,8 +67,15 @@ class NetworkModel:
 
 
 def networks_of(checkpoint: Checkpoint) -> dict[int, BoundaryNetwork]:
-    config = checkpoint.config
-    return {int(fold): _network(config["shape"], _tensors(checkpoint, fold)) for fold in config["folds"]}
+    """By fold. Raises UnfitNetwork."""
+    try:
+        config = checkpoint.config
+        networks = {int(fold): _network(config["shape"], _tensors(checkpoint, fold)) for fold in config["folds"]}
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: {error}") from error
+    if not networks:
+        raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: it has no folds.")
+    return networks
 
 
 def _tensors(checkpoint: Checkpoint, fold: int) -> dict[str, Tensor]:
@@ -77,6 +88,9 @@ def _tensors(checkpoint: Checkpoint, fold: int) -> dict[str, Tensor]:
 
 
 def _network(shape: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> BoundaryNetwork:
+    """Raises KeyError, TypeError, RuntimeError where the shape is none, or these are not its tensors."""
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise RuntimeError("its weights are not finite")
     network = BoundaryNetwork(Shape.of(shape))
     network.load_state_dict(dict(tensors))
     return network.to(device()).eval()

@@ -10,10 +10,9 @@ import numpy as np
 from gpu_job.notice import Notice
 from gpu_job.segmentation.decoding import boundaries
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT, times_of
-from gpu_job.segmentation.labels import Label, labels
+from gpu_job.segmentation.labels import NAMELESS, Label, Named, labels
 from gpu_job.segmentation.methods import Method, Methods, method
 from gpu_job.segmentation.moves import Curves, Move, Options, Segmentation
-from gpu_job.segmentation.naming import Name
 from gpu_job.segmentation.performance import BoundaryCurve, Performance
 from shared.features import AudioFeatures, PoseFeatures
 from shared.timeline import FloatArray, IntArray
@@ -60,9 +59,10 @@ def _decoded(performance: Performance, options: Options, curve: BoundaryCurve, c
 
 
 def _labels(performance: Performance, cuts: IntArray, chosen: Method) -> Sequence[Label]:
-    nameless: Sequence[tuple[Name, ...]] = [()] * (len(cuts) - 1)
-    names = chosen.namer.names(performance, cuts) if chosen.namer else nameless
-    return labels(performance.motion, cuts * POINTS_PER_HALF_BEAT, names)
+    namer, named = chosen.namer, [NAMELESS] * (len(cuts) - 1)
+    if namer is not None:
+        named = [Named(names, namer.told(names)) for names in namer.names(performance, cuts)]
+    return labels(performance.motion, cuts * POINTS_PER_HALF_BEAT, named)
 
 
 def _with_absences(curve: BoundaryCurve, performance: Performance) -> BoundaryCurve:

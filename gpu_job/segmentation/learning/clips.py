@@ -32,6 +32,12 @@ class NotExtracted(PermanentError):
     code = "NOT_EXTRACTED"
 
 
+class TooFewClips(PermanentError):
+    """There are too few clips to join dances of."""
+
+    code = "TOO_FEW_CLIPS"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """What is known of one video.

@@ -12,7 +12,11 @@ from shared.errors import MissingTool
 
 
 class Log:
-    """Rows of figures, one an epoch; what an earlier run has written stays."""
+    """Rows of figures, one an epoch; what an earlier run has written stays.
+
+    ``path`` of the table; ``project`` ``ENTITY/PROJECT`` or ``PROJECT`` of Weights & Biases, None for the table alone.
+    Raises MissingTool where its package is not installed.
+    """
 
     def __init__(self, path: Path, project: str | None, config: Mapping[str, Any]) -> None:
         self._path = path
@@ -28,6 +32,7 @@ class Log:
             self._run.finish(exit_code=1 if error else 0)
 
     def told(self, **figures: float) -> None:
+        """A row; every time of the same figures."""
         is_new = not self._path.exists()
         with self._path.open("a", newline="") as file:
             rows = csv.DictWriter(file, list(figures))
@@ -36,6 +41,13 @@ class Log:
             rows.writerow({name: round(value, 6) for name, value in figures.items()})
         if self._run:
             self._run.log(figures)
+
+    def rows(self) -> list[Mapping[str, str]]:
+        """All that was told, by this run and those before it."""
+        if not self._path.exists():
+            return []
+        with self._path.open(newline="") as file:
+            return list(csv.DictReader(file))
 
     def kept(self, network: Path, version: str) -> None:
         """The finished network, as an artifact of the project."""

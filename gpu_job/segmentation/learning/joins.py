@@ -32,7 +32,7 @@ _BLEND_BEATS = (0.2, 1.0)
 _WARP, _WARP_BEATS = 0.05, 0.12  # a piece is so much faster or slower than the beat, if it strays no further from it
 _STUMBLE_SHARE, _STUMBLE_BEATS = 0.4, 0.5  # of the null joins that skip or repeat a little
 _JUMP = 0.3  # image heights that the hips may be off after a cut
-_LEAST_WEIGHT = 0.05
+_LEAST_WEIGHT = 0.05  # of a landmark that is seen in one of two pieces that are mixed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +59,22 @@ class Source:
 
     @property
     def last_beat(self) -> float:
+        """The last whole beat that is in it."""
         pose = self.views[0]
         return float(np.floor(self.beats.beat_of(len(pose) / pose.rate_hz) + _LOOSE_BEATS))
 
+    @property
+    def counts(self) -> float:
+        """How long a block of it can be."""
+        return self.last_beat - self.first_beat
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it has beats, and room for a block and a bar of music."""
+        return len(self.beats) > BEATS_PER_BAR and self.counts >= LEAST_COUNTS
+
     def positions(self, beats: FloatArray) -> FloatArray:
-        """Places in the bar, 1 up to 5."""
+        """Places in the bar of these beats of the clip, 1 up to 5."""
         known = np.clip(np.floor(beats), 0, len(self.beats) - 1).astype(int)
         return (self.beats.positions[known] - 1 + beats - known) % BEATS_PER_BAR + 1
 
@@ -88,6 +99,7 @@ class Block:
 class Joined:
     """A dance and its truth.
 
+    ``pose``   as an estimator sees it: not smoothed
     ``blocks`` of which clips it is made, if it is
     ``joins``  ``(J,)`` beats of the dance at which one move ends and the next begins
     ``nulls``  ``(N,)`` beats at which a clip was cut and goes on
@@ -115,7 +127,9 @@ class Manner:
     ``musical``  share of the dances whose blocks last 2, 4, 8 or 16 counts and keep their place in the bar
     ``brief``    share of those whose blocks last 8 counts at most
     ``looks``    whether dancers are mirrored, turned and filmed from elsewhere
-    ``tempi``    least and most, relative to the clips'
+    ``rates_hz`` of the pose, one of these for each dance
+    ``tempi``    least and most, relative to :data:`USUAL_TEMPO_BPM`
+    ``beats``    that a dance lasts at least
     """
 
     musical: float = 0.35
@@ -149,9 +163,12 @@ class _Piece:
 
 
 def joined(sources: Sequence[Source], seed: int, manner: Manner = PLAIN) -> Joined:
-    """A dance of blocks of these clips, no clip twice in a row. Raises ValueError with fewer than two clips."""
-    if len(sources) < 2:
-        raise ValueError("a join needs two clips")
+    """A dance of blocks of these clips, no clip twice in a row.
+
+    Raises ValueError with fewer than two clips, for a clip that is shorter than a block can be, and where none of them
+    has sound with beats.
+    """
+    _check(sources)
     rng = np.random.default_rng(seed)
     musical = bool(rng.random() < manner.musical)
     blocks = _blocks(rng, sources, manner, musical=musical)
@@ -161,10 +178,18 @@ def joined(sources: Sequence[Source], seed: int, manner: Manner = PLAIN) -> Join
     times_s = np.arange(sample_count(float(beats.time_of(blocks[-1].end)), rate_hz)) / rate_hz
     pose = _danced(rng, pieces, beats.beat_of(times_s), rate_hz)
     joins = {block.start for block in blocks[1:]}
-    return Joined(
-        pose, soundtrack([source.audio for source in sources], beats, len(times_s) / rate_hz, rng), tuple(blocks),
-        joins=np.array(sorted(joins)), nulls=np.array([p.start for p in pieces[1:] if p.start not in joins]),
-    )  # fmt: skip
+    audio = soundtrack([source.audio for source in sources], beats, len(times_s) / rate_hz, rng)
+    nulls = [piece.start for piece in pieces[1:] if piece.start not in joins]
+    return Joined(pose, audio, tuple(blocks), joins=np.array(sorted(joins)), nulls=np.array(nulls))
+
+
+def _check(sources: Sequence[Source]) -> None:
+    """Raises ValueError."""
+    if len(sources) < 2:
+        raise ValueError("a join needs two clips")
+    for source in sources:
+        if source.counts < LEAST_COUNTS:
+            raise ValueError(f"{source.name} is shorter than {LEAST_COUNTS} counts")
 
 
 def _beats(rng: np.random.Generator, beats: float, manner: Manner, *, musical: bool) -> BeatGrid:
@@ -195,7 +220,7 @@ def _counts(rng: np.random.Generator, *, musical: bool) -> float:
 
 def _block(rng: np.random.Generator, source: Source, start: float, counts: float, *, musical: bool) -> Block:
     first, last = source.first_beat, source.last_beat
-    counts = min(counts, max(LEAST_COUNTS, last - first))
+    counts = min(counts, source.counts)
     step = 1.0 if musical or rng.random() >= _OFF_BEAT_SHARE else 0.5
     begins = np.arange(first, max(first, last - counts) + step / 2, step)
     in_place = begins[source.positions(begins) == start % BEATS_PER_BAR + 1]
@@ -227,7 +252,7 @@ def _danced(rng: np.random.Generator, pieces: Sequence[_Piece], beat: FloatArray
     """The pieces one after the other, each fading into the next: both go on while they are mixed."""
     image, weight = np.zeros((len(beat), BLAZEPOSE_LANDMARKS, 2)), np.zeros((len(beat), BLAZEPOSE_LANDMARKS))
     widths = rng.uniform(*_BLEND_BEATS, len(pieces) - 1)
-    begun = [np.ones(len(beat)), *(_risen((beat - p.start) / w) for p, w in zip(pieces[1:], widths, strict=True))]
+    begun = [np.ones(len(beat)), *(risen((beat - p.start) / w) for p, w in zip(pieces[1:], widths, strict=True))]
     begun.append(np.zeros(len(beat)))
     for piece, shift, (one, following) in zip(pieces, _shifts(rng, pieces), itertools.pairwise(begun), strict=True):
         rows = np.flatnonzero(one > following)
@@ -253,7 +278,7 @@ def _shifts(rng: np.random.Generator, pieces: Sequence[_Piece]) -> list[FloatArr
     return shifts
 
 
-def _risen(x: FloatArray) -> FloatArray:
+def risen(x: FloatArray) -> FloatArray:
     """0 before and 1 after a cut at 0, an S of width 1 in between."""
     x = np.clip(x + 0.5, 0, 1)
     return x * x * (3 - 2 * x)

@@ -1,4 +1,7 @@
-"""Examples from videos in which people have marked where moves begin and end."""
+"""Examples from videos in which people have marked where moves begin and end.
+
+Knows no form of table, and no network.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,27 @@ from gpu_job.segmentation.performance import Performance
 from shared.errors import BadLabels
 from shared.timeline import FloatArray
 
+_ANY_SUFFIX = ".video"  # a clip's name has none, and may have other dots
+
 
 def labelled_examples(table: Path, videos: Path, work: Path) -> list[Example]:
-    """One for each dancer of each video that the table tells of. Raises BadLabels, NotExtracted."""
-    labels = read_labels(table.read_text("utf-8-sig"))
-    clips = {Path(clip.name): clip for clip in extracted(videos, None, work)}
+    """One for each dancer of each video that the table tells of. ``work`` is where the videos' features are kept.
+
+    Raises BadLabels where the table cannot be read or tells of none of the videos, and NotExtracted.
+    """
+    labels = read_labels(_text(table))
+    clips = {Path(clip.name + _ANY_SUFFIX): clip for clip in extracted(videos, None, work)}
     found = [one for path, told in matched(labels, clips).items() for one in _examples(clips[path], told)]
     if not found:
         raise BadLabels(f"No video in {videos} is one that {table} tells of.")
     return found
+
+
+def _text(table: Path) -> str:
+    try:
+        return table.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadLabels(f"{table} cannot be read: {error}") from error
 
 
 def _examples(clip: Clip, told: Labelled) -> Iterator[Example]:

@@ -49,7 +49,10 @@ class Look:
 
 
 def looked(pose: PoseFeatures, times_s: FloatArray, look: Look) -> FloatArray:
-    """The landmarks at these times, ``(N, 33, 2)`` image heights from the middle of the picture; NaN unseen."""
+    """The landmarks at these times, ``(N, 33, 2)`` image heights, NaN unseen.
+
+    Where the picture's frame lies is not kept: a mirrored dancer stands left of its edge, a scaled one elsewhere.
+    """
     image = _at(pose.image, pose, times_s)
     hips = image[:, HIPS].mean(axis=1, keepdims=True)
     about = image - hips
@@ -76,7 +79,10 @@ def _turned(about: FloatArray, world: FloatArray, yaw_rad: float) -> FloatArray:
 
 
 def _at(points: FloatArray, pose: PoseFeatures, times_s: FloatArray) -> FloatArray:
-    """Between samples, straight; held before the first and after the last. Unseen where either neighbour is."""
+    """Between samples, straight; held before the first and after the last. ``(N, 33, D)``.
+
+    Where one of the two neighbours is unseen, the nearer one counts.
+    """
     place = np.clip(times_s * pose.rate_hz - pose.first_sample, 0, len(pose) - 1)
     before = np.minimum(np.floor(place).astype(int), max(0, len(pose) - 2))
     share = (place - before)[:, None, None]

@@ -1,6 +1,7 @@
 """Masked beats: a network first learns to tell what a dancer does on beats that it is not shown.
 
-After masked modelling of motion (e.g. Zhu et al., MotionBERT, ICCV 2023), on beats. Needs no boundaries.
+After masked modelling of motion (e.g. Zhu et al., MotionBERT, ICCV 2023), on beats. Needs no boundaries, and knows
+none. What tells the motion is thrown away afterwards; the network's own head has learnt nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _LEARNING_RATE, _BATCH = 1e-3, 32
 
 
 def pretrain(network: BoundaryNetwork, pool: Sequence[Example], steps: int, seed: int) -> float:
-    """Mean error of the last tenth of the steps, in parts of the motion's own mean square."""
+    """Teach the network so; returns the mean error of the last tenth of the ``steps`` (one at least), in parts of the
+    motion's own mean square: 1 is to say nothing."""
     where = next(network.parameters()).device
     head = nn.Linear(network.shape.channels, POINTS_PER_HALF_BEAT * CHANNELS).to(where)
     optimiser = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=_LEARNING_RATE)
@@ -30,7 +32,7 @@ def pretrain(network: BoundaryNetwork, pool: Sequence[Example], steps: int, seed
     network.train()
     errors: list[float] = []
     for _ in range(steps):
-        batch = Batch.of([pool[i].inputs for i in rng.integers(len(pool), size=_BATCH)], where)
+        batch = Batch.of([pool[i].inputs for i in rng.integers(len(pool), size=_BATCH)], where).as_taught()
         error = _error(network, head, batch, _hidden(rng, batch).to(where))
         optimiser.zero_grad()
         error.backward()
@@ -41,12 +43,10 @@ def pretrain(network: BoundaryNetwork, pool: Sequence[Example], steps: int, seed
 
 def _error(network: BoundaryNetwork, head: nn.Linear, batch: Batch, hidden: Tensor) -> Tensor:
     """Squared error on the hidden half-beats, relative to saying nothing."""
-    shown = ~hidden.repeat_interleave(POINTS_PER_HALF_BEAT, dim=1)[:, : batch.motion.shape[1]]
-    spoilt = replace(
-        batch, motion=batch.motion * shown, seen=batch.seen * shown, likeness=batch.likeness * ~hidden
-    )  # fmt: skip
-    told = head(network.trunk(spoilt)).unflatten(2, (POINTS_PER_HALF_BEAT, CHANNELS)).flatten(1, 2)
-    told = told[:, : batch.motion.shape[1]]
+    points = batch.motion.shape[1]
+    shown = ~hidden.repeat_interleave(POINTS_PER_HALF_BEAT, dim=1)[:, :points]
+    spoilt = replace(batch, motion=batch.motion * shown, seen=batch.seen * shown, likeness=batch.likeness * ~hidden)
+    told = head(network.trunk(spoilt)).unflatten(2, (POINTS_PER_HALF_BEAT, CHANNELS)).flatten(1, 2)[:, :points]
     counted = batch.seen * ~shown
     off = ((told - batch.motion) ** 2 * counted).sum()
     return off / (batch.motion**2 * counted).sum().clamp(min=1e-6)

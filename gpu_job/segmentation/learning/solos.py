@@ -9,13 +9,24 @@ Every dance is a function of its seed.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_job.segmentation.learning.joins import DANCE_BEATS, Joined
-from shared.features import BLAZEPOSE_LANDMARKS, COCO_TO_BLAZEPOSE, AudioFeatures, PoseFeatures
+from gpu_job.segmentation.learning.joins import DANCE_BEATS, Joined, risen
+from shared.features import (
+    ANKLES,
+    BLAZEPOSE_LANDMARKS,
+    COCO_TO_BLAZEPOSE,
+    HIPS,
+    KNEES,
+    NOSE,
+    SHOULDERS,
+    AudioFeatures,
+    PoseFeatures,
+)
 from shared.timeline import BEATS_PER_BAR, BeatGrid, FloatArray, sample_count
 
 TEMPI_BPM = (78.0, 150.0)
@@ -29,6 +40,10 @@ _AGAIN_SHARE = 0.25
 _BLEND_BEATS = (0.2, 0.9)
 _ON_POSES_SHARE = 0.5  # of the moves that go from pose to pose; the others swing
 _LIMB_USE = 0.55
+_RATES_HZ = (15.0, 15.0, 24.0, 30.0)
+_EAR, _EYE, _EYES_APART, _ELBOWS, _WRISTS = 7, 2, 3, (13, 14), (15, 16)  # landmarks, the left ones first
+_OUTWARD = (1.0, -1.0)  # x of left and right, as the viewer sees a dancer
+_ARMS_OUT_RAD = 0.2
 _ASPECT = 16 / 9
 
 # Joints that turn: how far each usually rests from hanging down (or upright) and how far it goes, in radians, forward
@@ -42,25 +57,91 @@ _GROOVE_SD = np.array([*[0.05, 0.03] * 2, *[0.08, 0.05] * 2, 0.12, 0.12, 0.1, 0.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Swing:
+    """``waves`` ``(A, cycles)`` radians of 1, 2, … cycles in ``unit`` counts; ``phases`` likewise."""
+
+    unit: float
+    waves: FloatArray
+    phases: FloatArray
+
+    def at(self, since: FloatArray) -> FloatArray:
+        cycles = np.arange(1, self.waves.shape[1] + 1)
+        turn = 2 * np.pi * since[:, None, None] * cycles / self.unit + self.phases
+        return (self.waves * np.sin(turn)).sum(axis=2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Poses:
+    """``keys`` ``(K, A)`` radians, one every ``step`` beats; at rest on each, round and round."""
+
+    keys: FloatArray
+    step: float
+
+    def at(self, since: FloatArray) -> FloatArray:
+        place = since / self.step
+        before = np.floor(place).astype(int)
+        x = np.clip((place - before - 0.25) / 0.75, 0, 1)[:, None]
+        one, other = (self.keys[key % len(self.keys)] for key in (before, before + 1))
+        return one + (other - one) * x * x * (3 - 2 * x)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Move:
-    """``start`` beat, ``unit`` counts; angles at each beat after its start by ``angles``."""
+    """``start`` beat; ``unit`` counts, danced again and again; ``rest`` ``(A,)`` radians, about which it goes."""
 
     start: float
     unit: float
     rest: FloatArray
-    waves: FloatArray
-    phases: FloatArray
-    keys: FloatArray | None
-    sharp: float
+    way: _Swing | _Poses
 
     def angles(self, beat: FloatArray) -> FloatArray:
         """``(N, A)``."""
-        since = beat - self.start
-        if self.keys is not None:
-            return self.rest + _eased(self.keys, since, self.sharp)
-        cycles = np.arange(1, self.waves.shape[1] + 1)
-        turn = 2 * np.pi * since[:, None, None] * cycles / self.unit + self.phases
-        return self.rest + (self.waves * np.sin(turn)).sum(axis=2)
+        return self.rest + self.way.at(beat - self.start)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """``cuts`` the beats at which one move ends and the next begins; ``beats`` that the dance lasts."""
+
+    moves: Sequence[_Move]
+    cuts: Sequence[float]
+    beats: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """``lead_s`` before the dance's beat 0, which is ``offset`` counts after a one of the music."""
+
+    tempo_bpm: float
+    rate_hz: float
+    lead_s: float
+    offset: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> _Recording:
+        tempo_bpm = float(np.exp(rng.uniform(*np.log(TEMPI_BPM))))
+        rate_hz, lead_s = float(rng.choice(_RATES_HZ)), float(rng.uniform(0, 1))
+        offset = float(rng.integers(1, 8)) / 2 if rng.random() < _OFF_THE_BAR_SHARE else 0.0
+        return cls(tempo_bpm, rate_hz, lead_s, offset)
+
+    @property
+    def period_s(self) -> float:
+        return 60 / self.tempo_bpm
+
+    def duration_s(self, beats: float) -> float:
+        return self.lead_s + self.period_s * beats
+
+    def beat_of_samples(self, beats: float) -> FloatArray:
+        """``(T,)`` beats of the dance, at each sample of a dance so long."""
+        times_s = np.arange(sample_count(self.duration_s(beats), self.rate_hz)) / self.rate_hz
+        return (times_s - self.lead_s) / self.period_s
+
+    def grid(self, beats: float) -> BeatGrid:
+        """The beats of the music during a dance so long."""
+        beats_s = self.lead_s + self.period_s * (np.arange(int(beats) + 2) - self.offset % 1)
+        skipped = int(np.sum(beats_s < 0))
+        beats_s = beats_s[skipped:]
+        return BeatGrid(beats_s, (np.arange(len(beats_s)) + skipped + int(self.offset)) % BEATS_PER_BAR + 1)
 
 
 def solo(seed: int, beats: int = DANCE_BEATS) -> Joined:
@@ -75,28 +156,24 @@ def drill(seed: int, beats: int = DANCE_BEATS) -> Joined:
 
 def _dance(seed: int, beats: int, *, drilled: bool) -> Joined:
     rng = np.random.default_rng([seed, int(drilled)])
-    tempo_bpm = float(np.exp(rng.uniform(*np.log(TEMPI_BPM))))
-    rate_hz = float(rng.choice([15.0, 15.0, 24.0, 30.0]))
-    period_s, lead_s = 60 / tempo_bpm, float(rng.uniform(0, 1))
-    offset = float(rng.integers(1, 8)) / 2 if rng.random() < _OFF_THE_BAR_SHARE else 0.0
-    moves, cuts, total = _moves(rng, beats, drilled=drilled)
-    duration_s = lead_s + period_s * total
-    beat = (np.arange(sample_count(duration_s, rate_hz)) / rate_hz - lead_s) / period_s
-    first = int(np.floor(offset))
-    beats_s = lead_s + period_s * (np.arange(int(total) + 2) - offset % 1)
-    beats_s, skipped = beats_s[beats_s >= 0], int(np.sum(beats_s < 0))
-    positions = (np.arange(len(beats_s)) + skipped + first) % BEATS_PER_BAR + 1
-    angles = _blended(rng, moves, beat) + _groove(rng, beat)
+    recording = _Recording.drawn(rng)
+    plan = _moves(rng, beats, drilled=drilled)
+    beat = recording.beat_of_samples(plan.beats)
+    angles = _blended(rng, plan.moves, beat) + _groove(rng, beat)
     image = _filmed(rng, _joints(rng, angles))
-    pose = PoseFeatures.from_landmarks(image, np.isfinite(image[..., 0]), rate_hz)
-    grid = BeatGrid(beats_s, positions)
-    edges = grid.beat_of(lead_s + period_s * np.array(cuts))
-    silent = AudioFeatures.silent(duration_s, rate_hz)
-    audio = replace(silent, beats=grid, tempo_bpm=tempo_bpm, tempo_confidence=1.0)
-    return Joined(pose, audio, (), joins=np.round(2 * edges) / 2, nulls=np.zeros(0))
+    pose = PoseFeatures.from_landmarks(image, np.isfinite(image[..., 0]), recording.rate_hz)
+    audio = _beats_alone(recording, plan.beats)
+    cuts = audio.beats.beat_of(recording.lead_s + recording.period_s * np.array(plan.cuts))
+    return Joined(pose, audio, (), joins=np.round(2 * cuts) / 2, nulls=np.zeros(0))
 
 
-def _moves(rng: np.random.Generator, beats: int, *, drilled: bool) -> tuple[list[_Move], list[float], float]:
+def _beats_alone(recording: _Recording, beats: float) -> AudioFeatures:
+    """Music of which nothing but the beats is heard."""
+    silent = AudioFeatures.silent(recording.duration_s(beats), recording.rate_hz)
+    return replace(silent, beats=recording.grid(beats), tempo_bpm=recording.tempo_bpm, tempo_confidence=1.0)
+
+
+def _moves(rng: np.random.Generator, beats: int, *, drilled: bool) -> _Plan:
     home = rng.normal(0, 1, _ANGLES) * _REST_SD
     moves: list[_Move] = []
     cuts: list[float] = []
@@ -107,7 +184,7 @@ def _moves(rng: np.random.Generator, beats: int, *, drilled: bool) -> tuple[list
         moves.append(move)
         cuts += [start + move.unit * i for i in range(repeats if drilled else 1)]
         start += move.unit * repeats
-    return moves, cuts[1:], start
+    return _Plan(moves, cuts[1:], start)
 
 
 def _repeats(rng: np.random.Generator, unit: float, *, drilled: bool) -> int:
@@ -133,15 +210,20 @@ def _move(rng: np.random.Generator, start: float, unit: float, home: FloatArray)
     used = _limbs_used(rng)
     size = float(np.exp(rng.normal(0, 0.35)))
     rest = home + rng.normal(0, 0.7, _ANGLES) * _REST_SD * used
-    if rng.random() < _ON_POSES_SHARE:
-        step = float(rng.choice([0.5, 1.0, 1.0, 2.0])) if unit >= 2 else 1.0
-        keys = rng.normal(0, 1, (max(2, round(unit / step)), _ANGLES)) * _SWING_SD * used * size
-        return _Move(start, unit, rest, np.zeros((1, 1)), np.zeros((1, 1)), keys.repeat(1, axis=0), step)
+    way = _poses if rng.random() < _ON_POSES_SHARE else _swing
+    return _Move(start, unit, rest, way(rng, unit, used, size))
+
+
+def _poses(rng: np.random.Generator, unit: float, used: FloatArray, size: float) -> _Poses:
+    step = float(rng.choice([0.5, 1.0, 1.0, 2.0]))
+    return _Poses(rng.normal(0, 1, (max(2, round(unit / step)), _ANGLES)) * _SWING_SD * used * size, step)
+
+
+def _swing(rng: np.random.Generator, unit: float, used: FloatArray, size: float) -> _Swing:
     cycles = max(1, round(unit * rng.choice([0.5, 1.0])))
-    waves = (
-        rng.normal(0, 1, (_ANGLES, cycles)) * (_SWING_SD * used * size)[:, None] * rng.dirichlet(np.ones(cycles)) ** 0.5
-    )
-    return _Move(start, unit, rest, waves, rng.uniform(0, 2 * np.pi, (_ANGLES, cycles)), None, 0.0)
+    sizes = rng.normal(0, 1, (_ANGLES, cycles)) * (_SWING_SD * used * size)[:, None]
+    waves = sizes * rng.dirichlet(np.ones(cycles)) ** 0.5
+    return _Swing(unit, waves, rng.uniform(0, 2 * np.pi, (_ANGLES, cycles)))
 
 
 def _limbs_used(rng: np.random.Generator) -> FloatArray:
@@ -153,31 +235,17 @@ def _limbs_used(rng: np.random.Generator) -> FloatArray:
     return 0.1 + 0.9 * np.concatenate([limbs.repeat(2), limbs, trunk])
 
 
-def _eased(keys: FloatArray, since: FloatArray, step: float) -> FloatArray:
-    """From key to key, one every ``step`` beats, at rest on each, round and round."""
-    place = since / step
-    before = np.floor(place).astype(int)
-    x = np.clip((place - before - 0.25) / 0.75, 0, 1)[:, None]
-    return keys[before % len(keys)] + (keys[(before + 1) % len(keys)] - keys[before % len(keys)]) * x * x * (3 - 2 * x)
-
-
 def _blended(rng: np.random.Generator, moves: Sequence[_Move], beat: FloatArray) -> FloatArray:
+    """``(N, A)`` one move after the other, each fading into the next."""
     angles = np.zeros((len(beat), _ANGLES))
-    starts = [move.start for move in moves] + [np.inf]
-    widths = [1e-6, *rng.uniform(*_BLEND_BEATS, len(moves) - 1), 1e-6]
-    for i, move in enumerate(moves):
-        opens, closes = starts[i], starts[i + 1]
-        share = _risen((beat - opens) / widths[i]) if i else np.ones(len(beat))
-        if np.isfinite(closes):
-            share = share - _risen((beat - closes) / widths[i + 1])
+    widths = rng.uniform(*_BLEND_BEATS, len(moves) - 1)
+    begun = [risen((beat - move.start) / width) for move, width in zip(moves[1:], widths, strict=True)]
+    shares = itertools.pairwise([np.ones(len(beat)), *begun, np.zeros(len(beat))])
+    for move, (one, following) in zip(moves, shares, strict=True):
+        share = one - following
         rows = np.flatnonzero(share > 0)
         angles[rows] += share[rows, None] * move.angles(beat[rows])
     return angles
-
-
-def _risen(x: FloatArray) -> FloatArray:
-    x = np.clip(x + 0.5, 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def _groove(rng: np.random.Generator, beat: FloatArray) -> FloatArray:
@@ -200,27 +268,41 @@ def _joints(rng: np.random.Generator, angles: FloatArray) -> FloatArray:
     spine = _direction(lean_f, lean_s, up=1.0) * trunk
     for side, sign in ((0, 1.0), (1, -1.0)):
         across = np.stack([zero + sign, zero, zero], axis=1)
-        hips = across * hip
-        shoulders = spine + shoulder * sign * np.stack([np.cos(twist), zero, np.sin(twist)], axis=1)
-        leg_f, leg_s = angles[:, 2 * side], angles[:, 2 * side + 1]
-        arm_f, arm_s = angles[:, 4 + 2 * side], angles[:, 5 + 2 * side]
-        knee, elbow = np.abs(angles[:, 8 + side]), np.abs(angles[:, 10 + side])
-        knees = hips + thigh * _direction(leg_f + knee / 2, sign * leg_s)
-        ankles = knees + shin * _direction(leg_f - knee / 2, sign * leg_s)
-        elbows = shoulders + upper * _direction(arm_f, sign * (0.2 + arm_s))
-        wrists = elbows + fore * _direction(arm_f + elbow, sign * (0.2 + arm_s))
-        for number, place in zip(
-            (23, 25, 27, 11, 13, 15), (hips, knees, ankles, shoulders, elbows, wrists), strict=True
-        ):
-            points[:, number + side] = place
-        points[:, 7 + side] = spine + across * 0.07 + [0, 0.2, 0]
-        points[:, 2 + 3 * side] = spine + across * 0.03 + [0, 0.22, -0.09]
-    points[:, 0] = spine + np.array([0, 0.19, -0.11])
+        turned = np.stack([np.cos(twist), zero, np.sin(twist)], axis=1)
+        _add_leg(points, side, across * hip, angles, (thigh, shin))
+        _add_arm(points, side, spine + shoulder * sign * turned, angles, (upper, fore))
+        points[:, _EAR + side] = spine + across * 0.07 + [0, 0.2, 0]
+        points[:, _EYE + _EYES_APART * side] = spine + across * 0.03 + [0, 0.22, -0.09]
+    points[:, NOSE] = spine + np.array([0, 0.19, -0.11])
+    return _about_the_vertical(points, yaw) + np.stack([x, y, zero], axis=1)[:, None]
+
+
+def _add_leg(
+    points: FloatArray, side: int, hip: FloatArray, angles: FloatArray, lengths_m: tuple[float, float]
+) -> None:
+    """``side`` 0 left, 1 right."""
+    forward, sideways, bend = angles[:, 2 * side], _OUTWARD[side] * angles[:, 2 * side + 1], np.abs(angles[:, 8 + side])
+    knee = hip + lengths_m[0] * _direction(forward + bend / 2, sideways)
+    ankle = knee + lengths_m[1] * _direction(forward - bend / 2, sideways)
+    for landmark, place in ((HIPS[side], hip), (KNEES[side], knee), (ANKLES[side], ankle)):
+        points[:, landmark] = place
+
+
+def _add_arm(
+    points: FloatArray, side: int, shoulder: FloatArray, angles: FloatArray, lengths_m: tuple[float, float]
+) -> None:
+    forward, bend = angles[:, 4 + 2 * side], np.abs(angles[:, 10 + side])
+    sideways = _OUTWARD[side] * (_ARMS_OUT_RAD + angles[:, 5 + 2 * side])
+    elbow = shoulder + lengths_m[0] * _direction(forward, sideways)
+    wrist = elbow + lengths_m[1] * _direction(forward + bend, sideways)
+    for landmark, place in ((SHOULDERS[side], shoulder), (_ELBOWS[side], elbow), (_WRISTS[side], wrist)):
+        points[:, landmark] = place
+
+
+def _about_the_vertical(points: FloatArray, yaw: FloatArray) -> FloatArray:
     c, s = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
-    turned = np.stack(
-        [c * points[..., 0] - s * points[..., 2], points[..., 1], s * points[..., 0] + c * points[..., 2]], axis=2
-    )
-    return turned + np.stack([x, y, zero], axis=1)[:, None]
+    x, y, z = np.moveaxis(points, 2, 0)
+    return np.stack([c * x - s * z, y, s * x + c * z], axis=2)
 
 
 def _direction(forward: FloatArray, side: FloatArray, up: float = -1.0) -> FloatArray:

@@ -1,6 +1,7 @@
 """How a boundary network is trained: on fresh dances every epoch, for a fixed number of steps, the same for each seed.
 
-Knows no files and no clips but those it is given; nothing is chosen by looking at what is held out.
+Knows no files and no clips but those it is given; nothing is chosen by looking at what is held out. Of where dances
+come from it knows :data:`Kitchen` alone.
 """
 
 from __future__ import annotations
@@ -24,14 +25,18 @@ from gpu_job.segmentation.learning.examples import Diet, Example, example
 from gpu_job.segmentation.learning.joins import Source
 from gpu_job.segmentation.network import BoundaryNetwork, Shape
 
-_SEEDS_APART = 1_000_000  # of one epoch's dances from those of another network
+_SEEDS_APART = 1_000_000  # of one network's dances from another's
+_PORTION = 20
 _CLIP_NORM = 1.0
 _WARM_UP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """``fresh`` dances join the ``kept`` youngest each epoch; ``steps`` batches are drawn from these."""
+    """``fresh`` dances join the ``kept`` youngest each epoch; ``steps`` batches are drawn from these.
+
+    ``learning_rate`` the highest; ``batch`` dances a step
+    """
 
     shape: Shape = field(default_factory=Shape)
     diet: Diet = field(default_factory=Diet)
@@ -49,6 +54,11 @@ class Recipe:
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def kept_epochs(self) -> int:
+        """Whose dances are the youngest."""
+        return max(1, self.kept // self.fresh)
 
     def rate_at(self, step: int) -> float:
         """The learning rate: up in a straight line, then down along a cosine (Smith & Topin 2018)."""
@@ -76,15 +86,19 @@ class Progress:
 
 
 def begun(recipe: Recipe, seed: int) -> Progress:
+    """Before the first epoch."""
     torch.manual_seed(seed)
     network = BoundaryNetwork(recipe.shape).to(device())
-    return Progress(
-        network, torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    )
+    weights, decay = network.parameters(), recipe.weight_decay
+    return Progress(network, torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=decay))
+
+
+Kitchen = Callable[[int], Sequence[Example]]
+"""The dances that are fresh in an epoch; asked for in the order of the epochs."""
 
 
 def epochs(
-    progress: Progress, sources: Sequence[Source], recipe: Recipe, seed: int, more: Sequence[Example] = ()
+    progress: Progress, dances_of: Kitchen, recipe: Recipe, seed: int, more: Sequence[Example] = ()
 ) -> Iterator[float]:
     """Train to the end, epoch by epoch; yields the mean loss of each. ``more`` examples are always at hand.
 
@@ -92,12 +106,10 @@ def epochs(
     """
     if progress.epoch >= recipe.epochs:
         return
-    with _kitchen(sources, recipe, seed) as dances_of:
-        youngest: deque[Sequence[Example]] = deque(maxlen=max(1, recipe.kept // recipe.fresh))
-        for epoch in range(max(0, progress.epoch - (youngest.maxlen or 1) + 1), progress.epoch):
-            youngest.append(dances_of(epoch))
-        while progress.epoch < recipe.epochs:
-            youngest.append(dances_of(progress.epoch))
+    youngest: deque[Sequence[Example]] = deque(maxlen=recipe.kept_epochs)
+    for epoch in range(max(0, progress.epoch - recipe.kept_epochs + 1), recipe.epochs):
+        youngest.append(dances_of(epoch))
+        if epoch == progress.epoch:
             pool = [dance for dances in youngest for dance in dances] + list(more)
             loss = _epoch(progress, pool, recipe, seed)
             progress.epoch += 1
@@ -130,7 +142,7 @@ def _step(progress: Progress, examples: Sequence[Example], recipe: Recipe, step:
 def loss_of(network: BoundaryNetwork, examples: Sequence[Example]) -> Tensor:
     """Mean cross-entropy per half-beat, in nats."""
     where = next(network.parameters()).device
-    batch = Batch.of([one.inputs for one in examples], where)
+    batch = Batch.of([one.inputs for one in examples], where).as_taught()
     target, weight = (_padded(examples, name, batch.mask.shape[1]).to(where) for name in ("target", "weight"))
     return (cross_entropy(network(batch), target, reduction="none") * weight).sum() / weight.sum()
 
@@ -143,22 +155,35 @@ def _padded(examples: Sequence[Example], name: str, length: int) -> Tensor:
 
 
 @contextmanager
-def _kitchen(sources: Sequence[Source], recipe: Recipe, seed: int) -> Generator[Callable[[int], Sequence[Example]]]:
-    """Makes each epoch's dances, in another process, while the epoch before is learnt."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare, (sources, recipe.diet)) as cook:
-        ordered: dict[int, Future[Sequence[Example]]] = {}
+def kitchen(sources: Sequence[Source], recipe: Recipe, seed: int) -> Generator[Kitchen]:
+    """Makes each epoch's dances of these clips in another process, while the epoch before is learnt.
 
-        def dances_of(epoch: int) -> Sequence[Example]:
-            for wanted in (epoch, epoch + 1):
-                if wanted not in ordered and wanted < recipe.epochs:
-                    first = seed * _SEEDS_APART + wanted * recipe.fresh
-                    ordered[wanted] = cook.submit(_made, range(first, first + recipe.fresh))
-            return ordered.pop(epoch).result()
+    That process ends with the context, however it is left.
+    """
+    cook = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare, (sources, recipe.diet))
+    ordered: dict[int, list[Future[Sequence[Example]]]] = {}
 
+    def dances_of(epoch: int) -> Sequence[Example]:
+        for wanted in (epoch, epoch + 1):
+            if wanted not in ordered and wanted < recipe.epochs:
+                ordered[wanted] = [cook.submit(_made, seeds) for seeds in _portions(recipe, seed, wanted)]
+        return [dance for portion in ordered.pop(epoch) for dance in portion.result()]
+
+    try:
         yield dances_of
+    finally:
+        cook.shutdown(cancel_futures=True)
+
+
+def _portions(recipe: Recipe, seed: int, epoch: int) -> Iterator[range]:
+    """Seeds of an epoch's dances. In portions: who leaves early waits for one of them, and not for all."""
+    first = seed * _SEEDS_APART + epoch * recipe.fresh
+    for start in range(first, first + recipe.fresh, _PORTION):
+        yield range(start, min(start + _PORTION, first + recipe.fresh))
 
 
 _AT_HAND: list[tuple[Sequence[Source], Diet]] = []
+"""In the other process: what it makes dances of."""
 
 
 def _prepare(sources: Sequence[Source], diet: Diet) -> None:
@@ -166,6 +191,6 @@ def _prepare(sources: Sequence[Source], diet: Diet) -> None:
     _AT_HAND[:] = [(sources, diet)]
 
 
-def _made(seeds: range) -> Sequence[Example]:
+def _made(seeds: Sequence[int]) -> Sequence[Example]:
     ((sources, diet),) = _AT_HAND
     return [example(sources, seed, diet) for seed in seeds]

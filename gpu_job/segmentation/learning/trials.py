@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_job.segmentation.learning.joins import PLAIN, Joined, Manner, Source, joined
+from gpu_job.segmentation.learning.joins import PLAIN, Block, Joined, Manner, Source, joined
 from gpu_job.segmentation.learning.looks import MIRRORED
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.scoring import f_measure, matches
-from shared.features import AudioFeatures, PoseFeatures
+from shared.features import PoseFeatures
 from shared.timeline import BeatGrid, BoolArray, FloatArray
 
 FINE_S, COARSE_S = 0.25, 0.5
@@ -25,15 +25,16 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A dance and where its joins and null joins are, in seconds."""
+    """A dance and where its joins and null joins are, in seconds; ``blocks`` of which clips it is made, if it is."""
 
     performance: Performance
     joins_s: FloatArray
     nulls_s: FloatArray
+    blocks: tuple[Block, ...] = ()
 
     @classmethod
     def of(cls, dance: Joined) -> Trial:
-        return cls(Performance(dance.pose.smoothed(), dance.audio), dance.joins_s, dance.nulls_s)
+        return cls(Performance(dance.pose.smoothed(), dance.audio), dance.joins_s, dance.nulls_s, dance.blocks)
 
 
 def as_filmed(dance: Joined, _: np.random.Generator) -> Joined:
@@ -47,12 +48,25 @@ def with_landmarks_missing(dance: Joined, rng: np.random.Generator) -> Joined:
 
 
 def mirrored(dance: Joined, _: np.random.Generator) -> Joined:
+    """Left is right."""
     image = dance.pose.image[:, MIRRORED] * [-1, 1]
     return replace(dance, pose=_of(dance.pose, image, dance.pose.visibility[:, MIRRORED] > 0))
 
 
 def with_sound_late(dance: Joined, _: np.random.Generator) -> Joined:
-    return replace(dance, audio=_with_beats(dance.audio, dance.audio.beats.beats_s + LATE_S), joins=dance.joins)
+    """What is true is what is danced, wherever the beats are heard."""
+    audio, heard = dance.audio, BeatGrid(dance.audio.beats.beats_s + LATE_S, dance.audio.beats.positions)
+    late = replace(
+        audio, beats=heard,
+        log_mel=_late(audio.log_mel, audio.rate_hz), chroma=_late(audio.chroma, audio.rate_hz),
+        onset=_late(audio.onset, audio.onset_rate_hz),
+    )  # fmt: skip
+    return replace(dance, audio=late, joins=heard.beat_of(dance.joins_s), nulls=heard.beat_of(dance.nulls_s))
+
+
+def _late(values: FloatArray, rate_hz: float) -> FloatArray:
+    """By whole rows; what was there before is the first row."""
+    return values[np.maximum(0, np.arange(len(values)) - round(LATE_S * rate_hz))]
 
 
 def faster(dance: Joined, _: np.random.Generator) -> Joined:
@@ -102,18 +116,19 @@ def best_grid_s(trial: Trial, tolerance_s: float) -> list[float]:
 
 
 def f_of(estimates_s: Sequence[Sequence[float]], given: Sequence[Trial], tolerance_s: float) -> FloatArray:
-    """``(dances,)``."""
+    """``(dances,)`` F of each, 0 … 1."""
     pairs = zip(estimates_s, given, strict=True)
     return np.array([f_measure(found, one.joins_s.tolist(), tolerance_s) for found, one in pairs])
 
 
 def false_at_nulls(estimates_s: Sequence[Sequence[float]], given: Sequence[Trial]) -> float:
-    """Share of the null joins at which (±0.25 s) a boundary is told that is none of a true join's."""
-    told = [_is_told(found, one) for found, one in zip(estimates_s, given, strict=True)]
-    return float(np.concatenate(told).mean())
+    """Share of the null joins at which (±0.25 s) a boundary is told that is none of a true join's; 0 of none."""
+    told = [share for found, one in zip(estimates_s, given, strict=True) for share in _is_told(found, one)]
+    return float(np.mean(told)) if told else 0.0
 
 
-def _is_told(found_s: Sequence[float], trial: Trial) -> FloatArray:
+def _is_told(found_s: Sequence[float], trial: Trial) -> BoolArray:
+    """``(N,)`` of each null join."""
     true = {match.estimated_s for match in matches(found_s, trial.joins_s.tolist(), COARSE_S)}
     false = np.array([time_s for time_s in found_s if time_s not in true])
     return np.abs(trial.nulls_s[:, None] - false).min(axis=1, initial=np.inf) <= FINE_S
@@ -139,7 +154,12 @@ class Difference:
 
 
 def difference(one: FloatArray, other: FloatArray, seed: int = 0) -> Difference:
-    """Paired bootstrap over dances (Efron & Tibshirani 1993, percentiles)."""
+    """Of two figures of the same dances, each ``(dances,)``. Paired bootstrap (Efron & Tibshirani 1993, percentiles).
+
+    Raises ValueError where they are not figures of the same dances, or there are none.
+    """
+    if one.shape != other.shape or not len(one):
+        raise ValueError(f"{one.shape} and {other.shape} are not figures of the same dances")
     apart = one - other
     rows = np.random.default_rng(seed).integers(len(apart), size=(_RESAMPLES, len(apart)))
     low, high = np.quantile(apart[rows].mean(axis=1), [0.025, 0.975])
@@ -147,13 +167,14 @@ def difference(one: FloatArray, other: FloatArray, seed: int = 0) -> Difference:
 
 
 def _at_speed(dance: Joined, speed: float) -> Joined:
-    pose = replace(dance.pose, rate_hz=dance.pose.rate_hz * speed)
-    return replace(dance, pose=pose, audio=_with_beats(dance.audio, dance.audio.beats.beats_s / speed))
-
-
-def _with_beats(audio: AudioFeatures, beats_s: FloatArray) -> AudioFeatures:
-    beats = BeatGrid(beats_s, audio.beats.positions)
-    return replace(audio, beats=beats, tempo_bpm=60 / beats.period_s)
+    """As if recording and music were played so many times as fast; what is true stays on its beats."""
+    audio = dance.audio
+    played = replace(
+        audio, rate_hz=audio.rate_hz * speed, onset_rate_hz=audio.onset_rate_hz * speed,
+        duration_s=audio.duration_s / speed, tempo_bpm=60 * speed / audio.beats.period_s,
+        beats=BeatGrid(audio.beats.beats_s / speed, audio.beats.positions),
+    )  # fmt: skip
+    return replace(dance, pose=replace(dance.pose, rate_hz=dance.pose.rate_hz * speed), audio=played)
 
 
 def _of(pose: PoseFeatures, image: FloatArray, seen: BoolArray) -> PoseFeatures:

@@ -1,11 +1,11 @@
-"""Letters: the same where moves are the same. Names: told where they are sure enough."""
+"""Letters: the same where moves are the same. Names: as a namer tells them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gpu_job.segmentation.labels import Label, labels, letter
+from gpu_job.segmentation.labels import NAMELESS, Label, Named, labels, letter
 from gpu_job.segmentation.motion import Motion
 from gpu_job.segmentation.naming import Name
 
@@ -27,11 +27,7 @@ def danced(*moves: np.ndarray) -> tuple[Motion, np.ndarray]:
 
 
 def letters(motion: Motion, edges: np.ndarray) -> list[str]:
-    return [label.letter for label in labels(motion, edges, nameless(edges))]
-
-
-def nameless(edges: np.ndarray) -> list[tuple[Name, ...]]:
-    return [()] * (len(edges) - 1)
+    return [label.letter for label in labels(motion, edges, [NAMELESS] * (len(edges) - 1))]
 
 
 def test_repeated_moves_get_the_same_letter_in_order_of_appearance() -> None:
@@ -50,23 +46,26 @@ def test_moves_that_are_all_the_same_share_a_letter() -> None:
     assert letters(*danced(*[move(3, jitter=0.05, seed=seed) for seed in range(4)])) == ["A"] * 4
 
 
-@pytest.mark.parametrize(("names", "told"), [
-    ((Name("spin", 0.5), Name("basic", 0.3)), ("spin", 0.5)),
-    ((Name("spin", 0.49), Name("basic", 0.3)), ("unknown", 0.0)),
-    ((), ("unknown", 0.0)),
+LIKELIEST = (Name("spin", 0.6), Name("basic", 0.3))
+
+
+@pytest.mark.parametrize(("named", "told"), [
+    (Named(LIKELIEST, LIKELIEST[0]), ("spin", 0.6)), (Named(LIKELIEST, Name("unknown", 0.4)), ("unknown", 0.0)),
+    (NAMELESS, ("unknown", 0.0)),
 ])  # fmt: skip
-def test_a_name_is_told_where_it_is_rather_right_than_wrong(names: tuple[Name, ...], told: tuple[str, float]) -> None:
-    motion, edges = danced(move(1), move(2))
-    first, second = labels(motion, edges, [names, ()])
-    assert (first.label, first.confidence, first.names, first.letter) == (*told, names, "A")
-    assert (second.label, second.confidence, second.names, second.letter) == ("unknown", 0.0, (), "B")
+def test_a_move_is_called_what_the_namer_tells_and_nobody_is_sure_of_unknown(
+    named: Named, told: tuple[str, float]
+) -> None:
+    first, second = labels(*danced(move(1), move(2)), [named, NAMELESS])
+    assert (first.label, first.confidence, first.names, first.letter) == (*told, named.names, "A")
+    assert second == Label("unknown", 0.0, (), "B")
 
 
 def test_a_move_out_of_sight_is_called_unseen() -> None:
     motion, edges = danced(move(1), move(2), move(1))
     motion.seen[POINTS : 2 * POINTS] = False
     motion.values[POINTS : 2 * POINTS] = 0
-    found = labels(motion, edges, [(Name("spin", 0.9),)] * 3)
+    found = labels(motion, edges, [Named(LIKELIEST, LIKELIEST[0])] * 3)
     assert [label.label for label in found] == ["spin", "unseen", "spin"]
     assert found[1] == Label("unseen", 1.0, (), "")
     assert found[0].letter == found[2].letter == "A"

@@ -13,7 +13,10 @@ import torch
 
 from gpu_job.segmentation import network_file
 from gpu_job.segmentation.checkpoint import Checkpoint
+from gpu_job.segmentation.inputs import INPUT_SCHEMA
+from gpu_job.segmentation.naming_file import weights_of
 from gpu_job.segmentation.network_file import PACKAGED, Place, checkpoint_at
+from gpu_job.segmentation.network_model import NetworkModel
 from shared.errors import DanceBitsError, MissingSettings, MissingTool, UnfitNetwork
 from shared.memory import MemoryBlobStore
 from tests.gpu_job.segmentation.checkpoints import FEATURES, tiny
@@ -181,3 +184,11 @@ def test_an_artifact_that_cannot_be_had_is_named_with_the_reason(keeps: Callable
 def test_where_the_package_is_missing_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     assert "pip install '.[tracking]'" in refusal(MissingTool, f"{ARTIFACT}#sha256={HASH}")
+
+
+def test_this_release_has_its_network_and_it_is_small() -> None:
+    checkpoint = checkpoint_at("", None, features=INPUT_SCHEMA)
+    assert len(NetworkModel.of(checkpoint).networks) == len(checkpoint.config["folds"]) == 5
+    assert len(checkpoint.facts["trained_on"]) > 100
+    assert weights_of(checkpoint) is not None
+    assert PACKAGED.stat().st_size < 4_000_000
