@@ -7,6 +7,8 @@ come from it knows :data:`Kitchen` alone.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -188,7 +190,15 @@ _AT_HAND: list[tuple[Sequence[Source], Diet]] = []
 
 def _prepare(sources: Sequence[Source], diet: Diet) -> None:
     torch.set_num_threads(1)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _AT_HAND[:] = [(sources, diet)]
+
+
+def _leave_with_parent() -> None:
+    """A parent that is killed cannot end its pool."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _made(seeds: Sequence[int]) -> Sequence[Example]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +151,31 @@ class TestKitchen:
     def test_nobody_is_called_in_for_nothing(self) -> None:
         with kitchen([], SOLOS, 1):
             assert multiprocessing.active_children() == []
+
+    def test_it_does_not_outlive_a_parent_that_is_killed(self) -> None:
+        said = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        with subprocess.Popen([sys.executable, "-c", KILLED], **said) as parent:
+            assert parent.stdout
+            worker = int(parent.stdout.readline())
+            parent.kill()
+            assert parent.stdout.read() == ""  # the worker holds the other end of this pipe until it is gone
+        assert not is_running(worker)
+
+
+KILLED = """
+import multiprocessing, time
+from gpu_job.segmentation.learning.examples import Diet
+from gpu_job.segmentation.learning.training import Recipe, kitchen
+
+if __name__ == "__main__":
+    with kitchen([], Recipe(diet=Diet(solos=1.0, drills=0.0), epochs=2, fresh=1), 1) as dances_of:
+        dances_of(0)
+        print(multiprocessing.active_children()[0].pid, flush=True)
+        time.sleep(100)
+"""
+
+
+def is_running(process: int) -> bool:
+    """One that ended and that nobody has asked about yet does not run."""
+    status = Path(f"/proc/{process}/status")
+    return status.exists() and "Z (zombie)" not in status.read_text()
