@@ -34,12 +34,14 @@ from gpu_job.segmentation.learning.trials import (
     FINE_S,
     USUAL,
     Condition,
+    Sureness,
     Trial,
     best_grid_s,
     difference,
     f_of,
     false_at_nulls,
     on_grid,
+    sureness,
     trials,
 )
 from gpu_job.segmentation.methods import Method
@@ -60,6 +62,7 @@ Row = tuple[str, str, str, bool | None]
 """What, the figure, the bar, whether it is met."""
 
 IMAGINED: Mapping[str, Callable[[int], Joined]] = {"choreographies": solo, "drills": drill}
+LEAST_PROBABLE = 0.1
 LEAST_CLIPS = 4  # of a fold, to join dances of
 
 
@@ -114,7 +117,8 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     others |= {Path(place).stem: _by_another(clips, groups, place, chosen.dances) for place in chosen.against}
     imagined = {name: judge_imagined(groups, make, chosen.dances) for name, make in IMAGINED.items()}
     names = judge_names(groups, CONDITIONS[USUAL])
-    rows = [*boundary_rows(usual, others), *robustness_rows(judged), *imagined_rows(imagined), *naming_rows(names)]
+    rows = [*boundary_rows(usual, others), sureness_row(judge_sureness(groups, CONDITIONS[USUAL]))]
+    rows += [*robustness_rows(judged), *imagined_rows(imagined), *naming_rows(names)]
     joined = sum(len(group.sources) for group in groups)
     console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
     _write(chosen.out, rows)
@@ -204,6 +208,13 @@ def _found(given: Sequence[Trial], model: BoundaryModel) -> list[Sequence[float]
     return [one.boundaries_s for one in cut]
 
 
+def judge_sureness(groups: Sequence[Group], condition: Condition) -> Sureness:
+    """Whether the probabilities are true."""
+    own = [(group.model, trials(group.sources, group.seeds, condition)) for group in groups]
+    curves = [c.probability for model, dances in own for c in model.probabilities([one.performance for one in dances])]
+    return sureness(curves, [one for _, dances in own for one in dances], LEAST_PROBABLE)
+
+
 def judge_names(groups: Sequence[Group], condition: Condition) -> list[Named]:
     """Every block of joins of each group's clips, by its namer."""
     return [
@@ -257,6 +268,11 @@ def _ahead(what: str, ours: FloatArray, theirs: FloatArray) -> Row:
     apart = difference(ours, theirs)
     figure = f"{apart.mean:+.3f} ({apart.low:+.3f} … {apart.high:+.3f})"
     return (what, figure, "≥ 0.05, above 0", apart.mean >= 0.05 and apart.low > 0)
+
+
+def sureness_row(found: Sureness) -> Row:
+    figure = f"{found.probability:.3f}, {found.right:.3f}, {found.off:.3f}"
+    return (f"mean probability of {found.told} peaks, right, calibration error", figure, "", None)
 
 
 def robustness_rows(judged: Mapping[str, Judged]) -> list[Row]:

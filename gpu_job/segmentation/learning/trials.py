@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gpu_job.segmentation.learning.calibration import calibration_error
 from gpu_job.segmentation.learning.joins import PLAIN, Block, Joined, Manner, Source, joined
 from gpu_job.segmentation.learning.looks import MIRRORED
 from gpu_job.segmentation.performance import Performance
@@ -142,6 +143,36 @@ def on_grid(estimates_s: Sequence[Sequence[float]], given: Sequence[Trial]) -> f
         half_beats = pulse.time_of(np.arange(-4, 2 * len(pulse) + 4) / 2)
         off += [float(np.abs(half_beats - time_s).min()) for time_s in found]
     return float(np.mean(np.array(off) <= ON_GRID_S)) if off else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """Of what is told as probable: the mean ``probability``, and the share that is ``right``, 0 … 1; by how much the
+    two differ in ten classes of probability, each weighed by how many are in it, is ``off``."""
+
+    told: int
+    probability: float
+    right: float
+    off: float
+
+
+def sureness(curves: Sequence[FloatArray], given: Sequence[Trial], least: float) -> Sureness:
+    """Of half-beats ``(H,)`` of each dance that are ``least`` probable or more and likelier than their neighbours: they
+    are right where a join is there or on a neighbour."""
+    probable, right = zip(*(_peaks(curve, one, least) for curve, one in zip(curves, given, strict=True)), strict=True)
+    told, true = np.concatenate(probable), np.concatenate(right)
+    if not len(told):
+        return Sureness(0, 0.0, 0.0, 0.0)
+    return Sureness(len(told), float(told.mean()), float(true.mean()), calibration_error(told, true))
+
+
+def _peaks(curve: FloatArray, trial: Trial, least: float) -> tuple[FloatArray, BoolArray]:
+    inner = curve[1:-1]
+    places = 1 + np.flatnonzero((inner >= least) & (inner >= curve[:-2]) & (inner > curve[2:]))
+    grid = trial.performance.grid
+    joins = np.round(2 * (grid.pulse.beat_of(trial.joins_s) - grid.beats[0]))
+    near: BoolArray = np.abs(places[:, None] - joins).min(axis=1, initial=np.inf) <= 1
+    return curve[places], near
 
 
 @dataclass(frozen=True, slots=True)

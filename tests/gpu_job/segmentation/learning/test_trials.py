@@ -21,6 +21,7 @@ from gpu_job.segmentation.learning.trials import (
     f_of,
     false_at_nulls,
     on_grid,
+    sureness,
     trials,
 )
 from gpu_job.segmentation.performance import Performance
@@ -134,3 +135,16 @@ class TestConditions:
         for one in given.values():
             np.testing.assert_array_equal(one.joins_s, given[USUAL].joins_s)
             np.testing.assert_array_equal(one.nulls_s, given[USUAL].nulls_s)
+
+
+def test_probabilities_are_true_where_so_many_of_them_are_right() -> None:
+    dance = trial([8.0])
+    grid = dance.performance.grid
+    at = round(2 * (float(grid.pulse.beat_of(8.0)) - float(grid.beats[0])))
+    curve = np.zeros(len(grid))
+    curve[[at + 1, at + 12]] = 0.75, 0.25
+    found = sureness([curve], [dance], least=0.2)
+    assert (found.told, found.probability, found.right) == (2, 0.5, 0.5)
+    assert found.off == pytest.approx(0.25)
+    assert sureness([curve], [dance], least=0.5).right == 1.0
+    assert sureness([curve], [dance], least=0.9).told == 0
