@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from gpu_job.segmentation.learning.trials import (
     COARSE_S,
     CONDITIONS,
     FINE_S,
+    OTHER_DANCES,
     USUAL,
     Condition,
     Sureness,
@@ -118,7 +120,9 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     imagined = {name: judge_imagined(groups, make, chosen.dances) for name, make in IMAGINED.items()}
     names = judge_names(groups, CONDITIONS[USUAL])
     rows = [*boundary_rows(usual, others), sureness_row(judge_sureness(groups, CONDITIONS[USUAL]))]
-    rows += [*robustness_rows(judged), *imagined_rows(imagined), *naming_rows(names)]
+    other = {name: judge(groups, condition) for name, condition in OTHER_DANCES.items()}
+    other["blocks of clips of one label"] = judge(by_label(groups), CONDITIONS[USUAL])
+    rows += [*robustness_rows(judged), *other_rows(other), *imagined_rows(imagined), *naming_rows(names)]
     joined = sum(len(group.sources) for group in groups)
     console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
     _write(chosen.out, rows)
@@ -150,6 +154,18 @@ def grouped(clips: Sequence[Clip], place: str, dances: int) -> list[Group]:
             f"No network of {model.name} is without {LEAST_CLIPS} usable clips of the same fold, or new to it."
         )
     return groups
+
+
+def by_label(groups: Sequence[Group]) -> list[Group]:
+    """The same clips, those of each label by themselves where there are two or more; as many dances in all, or so."""
+    found: list[Group] = []
+    for group in groups:
+        labels = Counter(source.label for source in group.sources)
+        several = sorted(str(label) for label, many in labels.items() if label and many > 1)
+        for label in several:
+            own = tuple(source for source in group.sources if source.label == label)
+            found.append(replace(group, sources=own, seeds=group.seeds[: max(1, len(group.seeds) // len(several))]))
+    return found
 
 
 def _without(model: NetworkModel, fold: int | None) -> NetworkModel:
@@ -228,7 +244,7 @@ def judge_names(groups: Sequence[Group], condition: Condition) -> list[Named]:
 def _by_another(clips: Sequence[Clip], groups: Sequence[Group], place: str, dances: int) -> Sequence[Sequence[float]]:
     """What another network finds in the same dances. Raises UnfitNetwork where it was trained on other folds."""
     own = grouped(clips, place, dances)
-    if [_names(group) for group in own] != [_names(group) for group in groups]:
+    if [(_names(group), group.seeds) for group in own] != [(_names(group), group.seeds) for group in groups]:
         raise UnfitNetwork(f"{place} was trained on other folds of these clips: nothing can be compared.")
     return judge(own, CONDITIONS[USUAL]).found_s
 
@@ -240,7 +256,7 @@ def _names(group: Group) -> list[str]:
 def boundary_rows(usual: Judged, others: Mapping[str, Sequence[Sequence[float]]]) -> list[Row]:
     """``others`` by name: what else found in the same dances."""
     fine, coarse = usual.f(FINE_S), usual.f(COARSE_S)
-    grid = [f_of([best_grid_s(one, s) for one in usual.trials], usual.trials, s) for s in (FINE_S, COARSE_S)]
+    grid = best_grid_f(usual.trials)
     nulls, placed = false_at_nulls(usual.found_s, usual.trials), on_grid(usual.found_s, usual.trials)
     return [
         ("F at ±0.25 s", f"{fine.mean():.3f}", "", None),
@@ -251,6 +267,11 @@ def boundary_rows(usual: Judged, others: Mapping[str, Sequence[Sequence[float]]]
         ("boundaries told at null joins", f"{nulls:.1%}", "≤ 5 %", nulls <= 0.05),
         ("boundaries on a beat or half-beat, ±35 ms", f"{placed:.1%}", "100 %", placed >= 1.0),
     ]
+
+
+def best_grid_f(given: Sequence[Trial]) -> list[FloatArray]:
+    """At ±0.25 and at ±0.5 s, each with the grid that is best at it."""
+    return [f_of([best_grid_s(one, s) for one in given], given, s) for s in (FINE_S, COARSE_S)]
 
 
 def _other_rows(name: str, usual: Judged, found_s: Sequence[Sequence[float]]) -> tuple[Row, Row]:
@@ -286,14 +307,19 @@ def robustness_rows(judged: Mapping[str, Judged]) -> list[Row]:
     return rows
 
 
+def other_rows(judged: Mapping[str, Judged]) -> list[Row]:
+    """Dances that are joined otherwise, where there are any."""
+    return [_both(name, one.f(FINE_S), one.f(COARSE_S)) for name, one in judged.items() if one.trials]
+
+
 def imagined_rows(imagined: Mapping[str, Judged]) -> list[Row]:
     """The network on each kind, and beside it what novelty and counting reach."""
     rows: list[Row] = []
     for name, one in imagined.items():
         theirs = Judged(one.trials, tuple(_found(one.trials, NoveltyModel())))
-        grid = Judged(one.trials, tuple(best_grid_s(trial, FINE_S) for trial in one.trials))
-        for who, judged in ((name, one), (f"{name}, novelty", theirs), (f"{name}, best grid", grid)):
+        for who, judged in ((name, one), (f"{name}, novelty", theirs)):
             rows.append(_both(f"imagined {who}", judged.f(FINE_S), judged.f(COARSE_S)))
+        rows.append(_both(f"imagined {name}, best grid", *best_grid_f(one.trials)))
     return rows
 
 
