@@ -71,7 +71,7 @@ def networks_of(checkpoint: Checkpoint) -> dict[int, BoundaryNetwork]:
     try:
         config = checkpoint.config
         networks = {int(fold): _network(config["shape"], _tensors(checkpoint, fold)) for fold in config["folds"]}
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: {error}") from error
     if not networks:
         raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: it has no folds.")
@@ -88,7 +88,7 @@ def _tensors(checkpoint: Checkpoint, fold: int) -> dict[str, Tensor]:
 
 
 def _network(shape: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> BoundaryNetwork:
-    """Raises KeyError, TypeError, RuntimeError where the shape is none, or these are not its tensors."""
+    """Raises KeyError, TypeError, ValueError, RuntimeError where the shape is none, or these are not its tensors."""
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise RuntimeError("its weights are not finite")
     network = BoundaryNetwork(Shape.of(shape))

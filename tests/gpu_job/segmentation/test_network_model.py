@@ -103,6 +103,8 @@ def test_one_fold_s_network_speaks_for_itself(model: NetworkModel, performances:
         {"shape": {}, "folds": [0]},
         {"folds": [0]},
         {"shape": TINY.facts(), "folds": []},
+        {"shape": TINY.facts(), "folds": ["first"]},
+        {"shape": {**TINY.facts(), "dropout": 2.0}, "folds": [0]},
     ],
 )
 def test_tensors_that_do_not_fit_the_shape_are_refused(change: dict[str, object]) -> None:
