@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from gpu_job.segmentation.grid import HalfBeats
 from gpu_job.segmentation.learning.boundary_labels import Labelled, Unit, matched, soft_labels
 from gpu_job.segmentation.learning.boundary_table import read_labels
@@ -17,6 +19,7 @@ from gpu_job.segmentation.performance import Performance
 from shared.errors import BadLabels
 from shared.timeline import FloatArray
 
+_SLACK_BEATS = 4.0  # a bar: people mark the end, too, and may be late
 _ANY_SUFFIX = ".video"  # a clip's name has none, and may have other dots
 
 
@@ -48,7 +51,14 @@ def _examples(clip: Clip, told: Labelled) -> Iterator[Example]:
 
 
 def _beats(told: Labelled, grid: HalfBeats) -> list[FloatArray]:
-    """Each annotator's points on the beat grid; count 0 is the first beat that is heard."""
-    if told.unit is Unit.COUNTS:
-        return list(told.points)
-    return [grid.pulse.beat_of(points) for points in told.points]
+    """Each annotator's points on the beat grid; count 0 is the first beat that is heard.
+
+    Raises BadLabels for a point after the end of the dance.
+    """
+    beats = list(told.points) if told.unit is Unit.COUNTS else [grid.pulse.beat_of(points) for points in told.points]
+    last = float(grid.pulse.beat_of(grid.seen.end_s)) + _SLACK_BEATS
+    for points, on_grid in zip(told.points, beats, strict=True):
+        if np.any(on_grid > last):
+            point = float(points[on_grid > last][0])
+            raise BadLabels(f"{told.video}: the point {point:g} ({told.unit}) is after the end of what is danced.")
+    return beats
