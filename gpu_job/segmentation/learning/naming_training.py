@@ -31,6 +31,7 @@ from gpu_job.segmentation.naming import (
     seen_between,
     softmax,
     standard,
+    together,
 )
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.traits import BODILY, Trace, traced, traits
@@ -48,12 +49,18 @@ TOLD_FROM = 0.3
 """The confidence below which no name is told."""
 NEAR, FAR = 0.9, 0.98
 """Such shares of the clips held out are wholly familiar, and no strangers."""
+COST = 0.001
+"""By so much, in nats, the names of dances of many moves may lose by the thought that all their moves may be one. What
+a dance of one move gains by it grows far beyond that."""
 
 _ODD_LENGTHS = 0.15  # of the stretches, that begin or end between beats
 _ITERATIONS = 60
 _TEMPERATURES = np.geomspace(0.25, 16.0, 169)
+_SAME = np.arange(1, 20) / 20
+_MANY = 12  # moves: a dance of a minute
 _CONFIDENCES = 10  # classes of confidence in which it is held against what is right (Guo et al. 2017)
 _LEAST_SCALE = 1e-3
+_LEAST_LIKELY = 1e-300  # of which a logarithm is taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +98,7 @@ class Figures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """``weights`` of all clips; ``by_fold`` of all clips but those of a fold; ``figures`` of these on those, by how the
-    clips were cut: ``mixed`` into 2 to 16 counts, ``eights``, ``whole``."""
+    clips were cut: ``mixed`` into 2 to 16 counts, ``eights``, ``whole``; each stretch is named by itself."""
 
     weights: NamingWeights
     by_fold: Mapping[int, NamingWeights]
@@ -225,7 +232,7 @@ def _fitted(taught: _Stretches, lengths: Sequence[FloatArray], categories: tuple
     return NamingWeights(
         centre=torch.from_numpy(centre), scale=torch.from_numpy(scale), weight=weight, bias=bias,
         axes=torch.from_numpy(axes), spread=torch.from_numpy(spread), rest=torch.tensor(rest, dtype=torch.float64),
-        categories=categories, temperature=1.0, least=TOLD_FROM, near=0.0, far=1.0,
+        categories=categories, temperature=1.0, same=_SAME[0], least=TOLD_FROM, near=0.0, far=1.0,
     )  # fmt: skip
 
 
@@ -272,18 +279,44 @@ def _held(weights: NamingWeights, mixed: _Stretches, traces: Sequence[Trace], cl
 
 
 def _settled(weights: NamingWeights, held: Sequence[_Held]) -> NamingWeights:
-    """With what was learned from clips held out: how sure to be, and who is a stranger."""
+    """With what was learned from clips held out: how sure to be, of a move and of a whole dance, and who is a
+    stranger."""
     values, label, counts = (np.concatenate([getattr(e, name) for e in held]) for name in ("logits", "label", "counts"))
     near, far = map(float, np.quantile(np.concatenate([each.distance for each in held]), [NEAR, FAR]))
     heat = temperature(values * counts[:, None] ** LONGER_IS_SURER, label)
-    return replace(weights, temperature=heat, near=near, far=max(far, near + _LEAST_SCALE))
+    settled = replace(weights, temperature=heat, near=near, far=max(far, near + _LEAST_SCALE))
+    fold = np.repeat(np.arange(len(held)), [len(each.label) for each in held])
+    return replace(settled, same=sameness(probabilities(settled, values, counts), label, fold))
 
 
 def temperature(values: FloatArray, label: IntArray) -> float:
     """By which logits ``(N, C)`` are to be divided so that ``label`` ``(N,)`` is likeliest (Guo et al. 2017)."""
-    rows = np.arange(len(label))
-    losses = [-np.log(softmax(values / each)[rows, label] + 1e-300).mean() for each in _TEMPERATURES]
+    losses = [_surprise(softmax(values / each), label) for each in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
+def sameness(likely: FloatArray, label: IntArray, fold: IntArray, seed: int = 0) -> float:
+    """How probable it may be held that another move of a dance is what the one before it is: as probable as costs the
+    names of dances of many moves next to nothing (:data:`COST`).
+
+    The dances are of stretches of any clips of a ``fold`` ``(N,)``. ``likely`` ``(N, C)`` are the names of each by
+    itself, ``label`` ``(N,)`` the right ones.
+    """
+    lot = np.random.default_rng(seed).permutation(len(label))
+    own = [lot[fold[lot] == one] for one in np.unique(fold)]
+    dances = [rows for each in own for rows in np.array_split(each, -(-len(each) // _MANY))]
+    alone = _surprise(likely, label)
+    fit = [same for same in _SAME if _surprise_of(dances, likely, label, same) <= alone + COST]
+    return float(max(fit, default=_SAME[0]))
+
+
+def _surprise_of(dances: Sequence[IntArray], likely: FloatArray, label: IntArray, same: float) -> float:
+    return _surprise(np.concatenate([together(likely[rows], same) for rows in dances]), label[np.concatenate(dances)])
+
+
+def _surprise(likely: FloatArray, label: IntArray) -> float:
+    """Mean of the negative logarithm of what is thought of what is right; nats."""
+    return float(-np.log(likely[np.arange(len(label)), label] + _LEAST_LIKELY).mean())
 
 
 def _figures(
