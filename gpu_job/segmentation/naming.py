@@ -1,6 +1,7 @@
 """What a move is called, of the categories of a move library, and how sure that is.
 
-A logistic regression upon :mod:`~gpu_job.segmentation.traits` of the move's stretch, fitted by
+A logistic regression upon :mod:`~gpu_job.segmentation.traits` of the move's stretch, and its
+:mod:`~gpu_job.segmentation.likeness` to known clips, fitted by
 :mod:`~gpu_job.segmentation.learning.naming_training`. It was taught couples of one library; a dancer who moves as none
 of them does, or to music at another tempo than theirs, is told ``unknown``. Each stretch is named by itself, then in
 the light of the others of its dance: most videos show one move, and then all of it tells which. Their order, and the
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT
+from gpu_job.segmentation.likeness import VALUES, likeness, moments, nearest, over
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.traits import BODILY, TRAITS, Trace, block_weights, bodily, traced, traits
 from shared.timeline import FloatArray, IntArray
@@ -73,6 +75,10 @@ class NamingWeights:
     ``weight``, ``bias``  ``(F, C)``, ``(C,)`` of the regression
     ``axes``, ``spread``  ``(BODILY, K)``, ``(K,)`` along which dancers differ, and how much, as standard deviations
     ``rest``              mean square of what these axes leave out of eights
+    ``middle``, ``basis`` ``(VALUES,)``, ``(VALUES, D)`` what a moment usually is, and along which it is looked at, in
+                          such units that whole numbers below 128 say it
+    ``moments``           ``(N, D)`` of Q known clips; each clip's begin at ``first`` ``(Q,)``, ``kind`` ``(Q,)`` says
+                          which category it is of
     ``categories``        the C names
     ``temperature``       > 0, of a stretch of one count, that makes confidences true
     ``same``              above 0, below 1: that another move of a dance is what the one before it is, where nothing is
@@ -88,6 +94,11 @@ class NamingWeights:
     axes: Tensor
     spread: Tensor
     rest: Tensor
+    middle: Tensor
+    basis: Tensor
+    moments: Tensor
+    first: Tensor
+    kind: Tensor
     categories: tuple[str, ...]
     temperature: float
     same: float
@@ -96,8 +107,11 @@ class NamingWeights:
     far: float
 
     def tensors(self) -> dict[str, Tensor]:
-        """By names that begin with :data:`PREFIX`, in single precision."""
-        return {f"{PREFIX}{name}": getattr(self, name).to(torch.float32).contiguous() for name in _TENSORS}
+        """By names that begin with :data:`PREFIX`, in single precision, or bytes."""
+        return {
+            f"{PREFIX}{name}": getattr(self, name).to(torch.int8 if name == _BYTES else torch.float32).contiguous()
+            for name in _TENSORS
+        }
 
     def facts(self) -> dict[str, Any]:
         """The rest, as JSON has it."""
@@ -116,7 +130,11 @@ class NamingWeights:
 
     def __post_init__(self) -> None:
         categories, axes = len(self.categories), len(self.spread)
-        wanted = ((TRAITS,), (TRAITS,), (TRAITS, categories), (categories,), (BODILY, axes), (axes,), ())
+        depth, (known, clips) = self.basis.shape[-1], (len(self.moments), len(self.first))
+        wanted = (
+            (TRAITS,), (TRAITS,), (TRAITS, categories), (categories,), (BODILY, axes), (axes,), (),
+            (VALUES,), (VALUES, depth), (known, depth), (clips,), (clips,),
+        )  # fmt: skip
         found = tuple(tuple(getattr(self, name).shape) for name in _TENSORS)
         if found != wanted:
             raise ValueError(f"weights of names are {found}, not {wanted}")
@@ -126,7 +144,10 @@ class NamingWeights:
             raise ValueError("same must be above 0 and below 1")
 
 
-_TENSORS = ("centre", "scale", "weight", "bias", "axes", "spread", "rest")
+_TENSORS = (
+    "centre", "scale", "weight", "bias", "axes", "spread", "rest", "middle", "basis", "moments", "first", "kind"
+)  # fmt: skip
+_BYTES = "moments"
 _FACTS = tuple(field.name for field in fields(NamingWeights) if field.name not in _TENSORS)
 
 
@@ -142,7 +163,8 @@ class TraitNamer:
             return []
         trace = traced(performance)
         sure = familiar(self.weights, distance(self.weights, trace)) if in_tempo(performance) else 0.0
-        rows = probabilities(self.weights, logits(self.weights, traits(trace, edges)), np.diff(edges) / 2)
+        by_traits, by_likeness = logits(self.weights, traits(trace, edges)), alike(self.weights, trace, edges)
+        rows = probabilities(self.weights, by_traits + by_likeness, np.diff(edges) / 2)
         seen = np.array(seen_between(trace, edges))
         rows[seen] = together(rows[seen], self.weights.same)
         return [self._likeliest(row, sure) if is_seen else () for row, is_seen in zip(rows, seen, strict=True)]
@@ -175,6 +197,22 @@ def logits(weights: NamingWeights, values: FloatArray) -> FloatArray:
     given = inputs(values, weights.centre.numpy(), weights.scale.numpy())
     # One stretch after another, so that it gets the same numbers alone as among others.
     return np.stack([row @ weights.weight.numpy() for row in given]) + weights.bias.numpy()
+
+
+def embedded(weights: NamingWeights, trace: Trace) -> FloatArray:
+    """``(W, D)`` the moments of a dance."""
+    return (moments(trace) - weights.middle.numpy()) @ weights.basis.numpy()
+
+
+def alike(weights: NamingWeights, trace: Trace, edges: IntArray) -> FloatArray:
+    """``(M, C)`` what likeness to known clips adds to the logits of the stretches between half-beats ``(M + 1,)``."""
+    first, kind = (each.numpy().astype(int) for each in (weights.first, weights.kind))
+    known = weights.moments.numpy()
+    both = [nearest(embedded(weights, each), known, first) for each in (trace, trace.mirrored())]
+    return np.stack([
+        likeness([over(each, int(a), int(b)) for each in both], kind, len(weights.categories))
+        for a, b in itertools.pairwise(edges)
+    ])  # fmt: skip
 
 
 def probabilities(weights: NamingWeights, values: FloatArray, counts: FloatArray) -> FloatArray:

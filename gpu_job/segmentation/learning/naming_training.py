@@ -17,10 +17,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT
+from gpu_job.segmentation.likeness import VALUES, moments
 from gpu_job.segmentation.naming import (
     LIKELIEST,
     LONGER_IS_SURER,
     NamingWeights,
+    alike,
     distance,
     eights,
     familiar,
@@ -49,6 +51,8 @@ TOLD_FROM = 0.3
 """The confidence below which no name is told."""
 NEAR, FAR = 0.9, 0.98
 """Such shares of the clips held out are wholly familiar, and no strangers."""
+DEPTH = 24
+"""Numbers that are kept of a moment of a clip."""
 COST = 0.001
 """By so much, in nats, the names of dances of many moves may lose by the thought that all their moves may be one. What
 a dance of one move gains by it grows far beyond that."""
@@ -57,6 +61,7 @@ _ODD_LENGTHS = 0.15  # of the stretches, that begin or end between beats
 _ITERATIONS = 60
 _TEMPERATURES = np.geomspace(0.25, 16.0, 169)
 _SAME = np.arange(1, 20) / 20
+_MOST_BYTE = 127
 _MANY = 12  # moves: a dance of a minute
 _CONFIDENCES = 10  # classes of confidence in which it is held against what is right (Guo et al. 2017)
 _LEAST_SCALE = 1e-3
@@ -141,23 +146,26 @@ def learned(clips: Sequence[Clip], folds: Mapping[str, int], seed: int = 0) -> L
     label = np.array([categories.index(clip.label) for clip in clips])
     traces = [traced(clip.performance) for clip in clips]
     taught = _taught(traces, label, seed)
-    tests = {name: _cut(traces, label, cuts) for name, cuts in _tests(traces, seed).items()}
+    cuts = _tests(traces, seed)
+    tests = {name: _cut(traces, label, each) for name, each in cuts.items()}
     lengths = [eights(trace) for trace in traces]
 
     def without(held: IntArray) -> NamingWeights:
         kept = ~np.isin(np.arange(len(clips)), held)
-        return _fitted(taught.where(kept[taught.clip]), [lengths[i] for i in np.flatnonzero(kept)], categories)
+        own = np.flatnonzero(kept)
+        regression = _fitted(taught.where(kept[taught.clip]), [lengths[i] for i in own], categories)
+        return _remembering(regression, [traces[i] for i in own], label[own])
 
     numbers = sorted(set(fold.tolist()))
     raw = {number: without(np.flatnonzero(fold == number)) for number in numbers}
-    held = {number: _held(raw[number], tests["mixed"], traces, fold == number) for number in numbers}
+    held = {number: _held(raw[number], tests["mixed"], cuts["mixed"], traces, fold == number) for number in numbers}
     by_fold = {number: _settled(raw[number], [held[n] for n in numbers if n != number]) for number in numbers}
     weights = _settled(without(np.array([], int)), list(held.values()))
     sure = np.array([
         familiar(by_fold[int(number)], distance(by_fold[int(number)], trace)) * in_tempo(clip.performance)
         for number, trace, clip in zip(fold, traces, clips, strict=True)
     ])  # fmt: skip
-    figures = {name: _figures(by_fold, test, fold, sure, label) for name, test in tests.items()}
+    figures = {name: _figures(by_fold, test, traces, cuts[name], fold, sure, label) for name, test in tests.items()}
     return Learned(weights, by_fold, figures)
 
 
@@ -232,7 +240,26 @@ def _fitted(taught: _Stretches, lengths: Sequence[FloatArray], categories: tuple
     return NamingWeights(
         centre=torch.from_numpy(centre), scale=torch.from_numpy(scale), weight=weight, bias=bias,
         axes=torch.from_numpy(axes), spread=torch.from_numpy(spread), rest=torch.tensor(rest, dtype=torch.float64),
-        categories=categories, temperature=1.0, same=_SAME[0], least=TOLD_FROM, near=0.0, far=1.0,
+        middle=torch.zeros(VALUES), basis=torch.zeros(VALUES, 0), moments=torch.zeros(0, 0),
+        first=torch.zeros(0), kind=torch.zeros(0), categories=categories,
+        temperature=1.0, same=_SAME[0], least=TOLD_FROM, near=0.0, far=1.0,
+    )  # fmt: skip
+
+
+def _remembering(weights: NamingWeights, traces: Sequence[Trace], label: IntArray) -> NamingWeights:
+    """With the moments of these clips, along the axes on which they differ most."""
+    each = [moments(trace) for trace in traces]
+    everything = np.concatenate([*each, *(moments(trace.mirrored()) for trace in traces)])
+    middle = everything.mean(axis=0)
+    _, axes = np.linalg.eigh(np.cov(everything.T))
+    basis = np.ascontiguousarray(axes[:, : -DEPTH - 1 : -1])
+    known = (np.concatenate(each) - middle) @ basis
+    unit = max(float(np.abs(known).max()) / _MOST_BYTE, _LEAST_SCALE)
+    first = np.cumsum([0, *(len(one) for one in each[:-1])])
+    return replace(
+        weights, middle=torch.from_numpy(middle), basis=torch.from_numpy(basis / unit),
+        moments=torch.from_numpy(np.round(known / unit)), first=torch.from_numpy(first.astype(float)),
+        kind=torch.from_numpy(label.astype(float)),
     )  # fmt: skip
 
 
@@ -272,10 +299,22 @@ def _axes(off: FloatArray) -> tuple[FloatArray, FloatArray, float]:
     return np.ascontiguousarray(along), values[:kept] / np.sqrt(len(off)), max(rest, _LEAST_SCALE)
 
 
-def _held(weights: NamingWeights, mixed: _Stretches, traces: Sequence[Trace], clips: npt.NDArray[np.bool_]) -> _Held:
-    test = mixed.where(clips[mixed.clip])
-    far = np.array([distance(weights, traces[int(i)]) for i in np.flatnonzero(clips)])
-    return _Held(logits(weights, test.traits), test.label, test.counts, far[np.isfinite(far)])
+def _held(
+    weights: NamingWeights, mixed: _Stretches, cuts: Sequence[Sequence[IntArray]], traces: Sequence[Trace],
+    clips: npt.NDArray[np.bool_],
+) -> _Held:  # fmt: skip
+    test, own = mixed.where(clips[mixed.clip]), [int(i) for i in np.flatnonzero(clips)]
+    far = np.array([distance(weights, traces[i]) for i in own])
+    return _Held(_values(weights, test, traces, cuts, own), test.label, test.counts, far[np.isfinite(far)])
+
+
+def _values(
+    weights: NamingWeights, test: _Stretches, traces: Sequence[Trace], cuts: Sequence[Sequence[IntArray]],
+    clips: Sequence[int],
+) -> FloatArray:  # fmt: skip
+    """``(N, C)`` logits of all stretches of these clips, of which ``test`` are the traits."""
+    near = [alike(weights, traces[i], edges)[seen_between(traces[i], edges)] for i in clips for edges in cuts[i]]
+    return logits(weights, test.traits) + np.concatenate(near)
 
 
 def _settled(weights: NamingWeights, held: Sequence[_Held]) -> NamingWeights:
@@ -320,13 +359,15 @@ def _surprise(likely: FloatArray, label: IntArray) -> float:
 
 
 def _figures(
-    by_fold: Mapping[int, NamingWeights], test: _Stretches, fold: IntArray, sure: FloatArray, labels: IntArray
-) -> Figures:
+    by_fold: Mapping[int, NamingWeights], test: _Stretches, traces: Sequence[Trace],
+    cuts: Sequence[Sequence[IntArray]], fold: IntArray, sure: FloatArray, labels: IntArray,
+) -> Figures:  # fmt: skip
     likely = np.zeros((len(test.label), len(by_fold[int(fold[0])].categories)))
     for number, weights in by_fold.items():
         rows = fold[test.clip] == number
         if rows.any():
-            likely[rows] = probabilities(weights, logits(weights, test.traits[rows]), test.counts[rows])
+            values = _values(weights, test.where(rows), traces, cuts, np.flatnonzero(fold == number).tolist())
+            likely[rows] = probabilities(weights, values, test.counts[rows])
     return figures(likely * sure[test.clip, None], test.label, labels, by_fold[int(fold[0])].least)
 
 

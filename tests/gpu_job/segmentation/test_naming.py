@@ -168,8 +168,9 @@ def test_who_is_out_of_sight_says_nothing_of_the_rest_of_the_dance(namer: TraitN
     assert [before[0].confidence, after[0].confidence] == together(likely[[0, 2]], weights.same).max(axis=1).tolist()
 
 
-def test_half_a_beat_is_named_with_little_confidence(namer: TraitNamer, seen: Seen) -> None:
-    one = performance(*seen)
+def test_half_a_beat_is_named_with_little_confidence(weights: NamingWeights, seen: Seen) -> None:
+    """At the heat of real dancers: drawn ones are told at a glance."""
+    one, namer = performance(*seen), TraitNamer(replace(weights, temperature=3.0))
     (short,), (long,) = namer.names(one, np.array([4, 5])), namer.names(one, np.array([0, 16]))
     assert short[0].confidence < long[0].confidence
 
@@ -183,7 +184,8 @@ def test_below_the_threshold_the_label_is_unknown_with_the_rest_of_the_probabili
 def test_weights_go_into_tensors_and_facts_and_back(weights: NamingWeights, seen: Seen) -> None:
     tensors = {**weights.tensors(), "boundaries.other": torch.zeros(3)}
     again = NamingWeights.of(tensors, json.loads(json.dumps(weights.facts())))
-    assert all(name.startswith(PREFIX) and each.dtype == torch.float32 for name, each in weights.tensors().items())
+    assert all(name.startswith(PREFIX) for name in tensors if name != "boundaries.other")
+    assert {name for name, each in tensors.items() if each.dtype != torch.float32} == {f"{PREFIX}moments"}
     one = performance(*seen)
     before, after = (TraitNamer(each).names(one, eights_of(one)) for each in (weights, again))
     assert [[n.label for n in names] for names in before] == [[n.label for n in names] for names in after]
