@@ -52,7 +52,7 @@ from gpu_job.segmentation.naming_file import ALL, weights_of
 from gpu_job.segmentation.network_file import checkpoint_at
 from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
-from gpu_job.segmentation.performance import BoundaryModel
+from gpu_job.segmentation.performance import BoundaryModel, Performance
 from gpu_job.segmentation.segmenting import segment_batch
 from shared.errors import DanceBitsError, UnfitNetwork
 from shared.timeline import FloatArray
@@ -118,11 +118,11 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     others: dict[str, Sequence[Sequence[float]]] = {"novelty": _found(usual.trials, NoveltyModel())}
     others |= {Path(place).stem: _by_another(clips, groups, place, chosen.dances) for place in chosen.against}
     imagined = {name: judge_imagined(groups, make, chosen.dances) for name, make in IMAGINED.items()}
-    names = judge_names(groups, CONDITIONS[USUAL])
+    names = [*naming_rows(judge_names(groups, CONDITIONS[USUAL])), *single_naming_rows(judge_single_names(groups))]
     rows = [*boundary_rows(usual, others), sureness_row(judge_sureness(groups, CONDITIONS[USUAL]))]
     other = {name: judge(groups, condition) for name, condition in OTHER_DANCES.items()}
     other["blocks of clips of one label"] = judge(by_label(groups), CONDITIONS[USUAL])
-    rows += [*robustness_rows(judged), *other_rows(other), *imagined_rows(imagined), *naming_rows(names)]
+    rows += [*robustness_rows(judged), *other_rows(other), *imagined_rows(imagined), *names]
     joined = sum(len(group.sources) for group in groups)
     console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
     _write(chosen.out, rows)
@@ -241,6 +241,24 @@ def judge_names(groups: Sequence[Group], condition: Condition) -> list[Named]:
     ]
 
 
+def judge_single_names(groups: Sequence[Group]) -> list[Named]:
+    """Every move that each group's network finds in a clip by itself, by the group's namer: as a job of that clip."""
+    return [one for group in groups if group.namer for one in _single_names(group, group.namer)]
+
+
+def _single_names(group: Group, namer: Namer) -> list[Named]:
+    own = [source for source in group.sources if source.label]
+    chosen = Method(group.model.name, group.model, namer)
+    given = [Performance(source.views[0].smoothed(), source.audio) for source in own]
+    cut = segment_batch(given, methods=lambda _: chosen)
+    return [
+        Named(source.label, move.names, namer.told(move.names).label)
+        for source, one in zip(own, cut, strict=True)
+        for move in one.moves
+        if source.label
+    ]
+
+
 def _by_another(clips: Sequence[Clip], groups: Sequence[Group], place: str, dances: int) -> Sequence[Sequence[float]]:
     """What another network finds in the same dances. Raises UnfitNetwork where it was trained on other folds."""
     own = grouped(clips, place, dances)
@@ -337,6 +355,19 @@ def naming_rows(names: Sequence[Named]) -> list[Row]:
         ("the label is among the three likeliest", f"{found.third:.1%}", "≥ 65 %", found.third >= 0.65),
         ("calibration error of the likeliest", f"{found.off:.3f}", "≤ 0.1", found.off <= 0.1),
         ("blocks that are told a name; of these, rightly", f"{found.told:.1%}, {found.right:.1%}", "", None),
+    ]
+
+
+def single_naming_rows(names: Sequence[Named]) -> list[Row]:
+    """Every move counts the same: a clip counts as often as it is cut."""
+    if not names:
+        return []
+    found, what = naming(names), "single clips, cut by the network"
+    return [
+        (f"{what}: likeliest, of {found.blocks} moves", f"{found.first:.1%}", "", None),
+        (f"{what}: among the three likeliest", f"{found.third:.1%}", "", None),
+        (f"{what}: calibration error", f"{found.off:.3f}", "", None),
+        (f"{what}: told; of these, rightly", f"{found.told:.1%}, {found.right:.1%}", "", None),
     ]
 
 
