@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(wrong, style="red")
         return 2
     try:
-        with stopped_by_signals(), _no_denormals():
+        with stopped_by_signals():
             _train(chosen)
     except DanceBitsError as error:
         console.print(f"{error.code}: {error.message}", style="red")
@@ -113,7 +113,7 @@ def _train(chosen: argparse.Namespace) -> None:
     course = _course(chosen)
     state = chosen.work / f"state-{course.name}"
     state.mkdir(parents=True, exist_ok=True)
-    with Log(state / "curves.csv", chosen.track, course.plan.recipe.facts()) as log:
+    with _no_denormals(), Log(state / "curves.csv", chosen.track, course.plan.recipe.facts()) as log:
         with _bars() as bars:
             teller = _Teller(bars, course.plan.recipe.epochs)
             networks = {fold: network(course, fold, state, log, teller) for fold in course.wanted}
