@@ -17,6 +17,7 @@ from gpu_job.comparison.findings import Limb
 from gpu_job.comparison.wording import early_or_late_ms
 from gpu_job.notice import Notice
 from gpu_job.titles import UNKNOWN, name_of, title
+from gpu_job.told import as_now
 from infra.local.outcome import Outcome
 from shared.job import Job, Kind, State
 from shared.library import QUALITIES
@@ -59,6 +60,7 @@ def outcome(job: Job, out: Path | None = None) -> int:
 
 
 def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
+    """Of a result of whatever schema: jobs of earlier releases are looked at, too."""
     table = Table(
         "move",
         "from",
@@ -69,7 +71,7 @@ def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
         "confidence",
         title="1 move" if len(moves) == 1 else f"{len(moves)} moves",
     )
-    for number, move in enumerate(moves, 1):
+    for number, move in enumerate(map(as_now, moves), 1):
         counts = "–" if move["counts"] is None else f"{move['counts']:g}"
         times = f"{move['start_s']:.2f} s", f"{move['end_s']:.2f} s"
         called = title(move["label"], move["letter"])
