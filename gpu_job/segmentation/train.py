@@ -57,6 +57,10 @@ _GIVEN: Mapping[str, Mapping[str, bool]] = {
 }
 
 
+INTERRUPTED = 130
+"""What a shell says of a command that was ended by Ctrl-C."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if wrong := _wrong(chosen):
@@ -68,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DanceBitsError as error:
         console.print(f"{error.code}: {error.message}", style="red")
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on after the last whole epoch.")
+        return INTERRUPTED
     return 0
 
 

@@ -24,6 +24,9 @@ from shared.library import QUALITIES
 
 console = Console()
 
+LEAST_GUESS = 0.1
+"""Of sixteen names each is as likely as that or so; less is no guess to show."""
+
 
 @contextmanager
 def progress(first: str = "Opening the video") -> Generator[Callable[[Job], None]]:
@@ -83,7 +86,8 @@ def _sureness(move: Mapping[str, Any]) -> str:
     """Of the name; and what it might be where nobody can tell for sure."""
     if move["label"] != UNKNOWN:
         return f"{move['confidence']:.0%}"
-    return f"{name_of(move['names'][0]['label'])}? {move['names'][0]['confidence']:.0%}" if move["names"] else "–"
+    best = move["names"][0] if move["names"] else {"confidence": 0.0}
+    return f"{name_of(best['label'])}? {best['confidence']:.0%}" if best["confidence"] >= LEAST_GUESS else "–"
 
 
 def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -383,3 +384,12 @@ def test_the_network_sees_what_it_is_given() -> None:
         "pose": (True, False), "sound": (False, True), "both": (True, True),
     }  # fmt: skip
     assert np.unique([shape.channels for shape in shapes.values()]).size == 1
+
+
+def test_stopped_it_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "extracted", interrupted)
+    assert train.main(["clips"]) == train.INTERRUPTED
+    assert "goes on after the last whole epoch" in told(capsys)
