@@ -42,9 +42,13 @@ class Keeper:
         keep(name, content, content_type)
         return keep
 
+    def called(self, name: str) -> str:
+        """What an object of this name is called in the job's folder."""
+        return self._prefix + name
+
     def place(self, name: str) -> tuple[str, str]:
         """Bucket and full name."""
-        return self._ports.settings.results_bucket, results_name(self._job, self._prefix + name)
+        return self._ports.settings.results_bucket, results_name(self._job, self.called(name))
 
     def __call__(self, name: str, content: bytes | Path, content_type: str) -> bool:
         """Whether it was written, and not there already."""

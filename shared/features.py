@@ -177,9 +177,11 @@ class PoseFeatures:
         ``confidence`` ``(T, J)`` 0 … 1; a point of confidence 0 or NaN coordinates is unseen
         ``layout``     ``blazepose33`` (J = 33) or ``coco17`` (J = 17)
 
-        Landmarks that the layout does not have are masked. Raises ValueError for other layouts and
-        for shapes that do not fit.
+        Landmarks that the layout does not have are masked. Raises ValueError for other layouts, for shapes that do not
+        fit, and for a rate that is none.
         """
+        if not 0 < rate_hz < math.inf:
+            raise ValueError(f"no samples come at a rate of {rate_hz} Hz")
         points, confidence = np.asarray(points, dtype=np.float32), np.asarray(confidence, dtype=np.float32)
         places = _places(layout)
         if points.shape[:2] != confidence.shape or points.shape[1:] not in ((len(places), 2), (len(places), 3)):

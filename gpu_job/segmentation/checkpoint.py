@@ -65,8 +65,16 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The file. Raises UnfitNetwork where a fact is missing, and ValueError where one is not JSON."""
         _check(self.facts, self.facts.get("features", 0))
-        dense = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
-        return save(dense, {_OUR_KEY: json.dumps(dict(self.facts), sort_keys=True, allow_nan=False)})
+        return save(_dense(self.tensors), {_OUR_KEY: json.dumps(dict(self.facts), sort_keys=True, allow_nan=False)})
+
+
+def version_of(tensors: Mapping[str, Tensor]) -> str:
+    """A name that these tensors have and no others: ``network-`` and eight digits of their digest."""
+    return f"network-{hashlib.sha256(save(_dense(tensors))).hexdigest()[:8]}"
+
+
+def _dense(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _tensors(data: bytes) -> Mapping[str, Tensor]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from gpu_job.segmentation.learning.trials import (
     COARSE_S,
     CONDITIONS,
     FINE_S,
+    OTHER_DANCES,
     USUAL,
     Condition,
     Sureness,
@@ -50,7 +52,7 @@ from gpu_job.segmentation.naming_file import ALL, weights_of
 from gpu_job.segmentation.network_file import checkpoint_at
 from gpu_job.segmentation.network_model import NetworkModel
 from gpu_job.segmentation.novelty import NoveltyModel
-from gpu_job.segmentation.performance import BoundaryModel
+from gpu_job.segmentation.performance import BoundaryModel, Performance
 from gpu_job.segmentation.segmenting import segment_batch
 from shared.errors import DanceBitsError, UnfitNetwork
 from shared.timeline import FloatArray
@@ -116,9 +118,11 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     others: dict[str, Sequence[Sequence[float]]] = {"novelty": _found(usual.trials, NoveltyModel())}
     others |= {Path(place).stem: _by_another(clips, groups, place, chosen.dances) for place in chosen.against}
     imagined = {name: judge_imagined(groups, make, chosen.dances) for name, make in IMAGINED.items()}
-    names = judge_names(groups, CONDITIONS[USUAL])
+    names = [*naming_rows(judge_names(groups, CONDITIONS[USUAL])), *single_naming_rows(judge_single_names(groups))]
     rows = [*boundary_rows(usual, others), sureness_row(judge_sureness(groups, CONDITIONS[USUAL]))]
-    rows += [*robustness_rows(judged), *imagined_rows(imagined), *naming_rows(names)]
+    other = {name: judge(groups, condition) for name, condition in OTHER_DANCES.items()}
+    other["blocks of clips of one label"] = judge(by_label(groups), CONDITIONS[USUAL])
+    rows += [*robustness_rows(judged), *other_rows(other), *imagined_rows(imagined), *names]
     joined = sum(len(group.sources) for group in groups)
     console.print(_table(f"{len(usual.trials)} dances of {joined} clips, joined of 2 to 16 counts", rows))
     _write(chosen.out, rows)
@@ -150,6 +154,18 @@ def grouped(clips: Sequence[Clip], place: str, dances: int) -> list[Group]:
             f"No network of {model.name} is without {LEAST_CLIPS} usable clips of the same fold, or new to it."
         )
     return groups
+
+
+def by_label(groups: Sequence[Group]) -> list[Group]:
+    """The same clips, those of each label by themselves where there are two or more; as many dances in all, or so."""
+    found: list[Group] = []
+    for group in groups:
+        labels = Counter(source.label for source in group.sources)
+        several = sorted(str(label) for label, many in labels.items() if label and many > 1)
+        for label in several:
+            own = tuple(source for source in group.sources if source.label == label)
+            found.append(replace(group, sources=own, seeds=group.seeds[: max(1, len(group.seeds) // len(several))]))
+    return found
 
 
 def _without(model: NetworkModel, fold: int | None) -> NetworkModel:
@@ -225,10 +241,28 @@ def judge_names(groups: Sequence[Group], condition: Condition) -> list[Named]:
     ]
 
 
+def judge_single_names(groups: Sequence[Group]) -> list[Named]:
+    """Every move that each group's network finds in a clip by itself, by the group's namer: as a job of that clip."""
+    return [one for group in groups if group.namer for one in _single_names(group, group.namer)]
+
+
+def _single_names(group: Group, namer: Namer) -> list[Named]:
+    own = [source for source in group.sources if source.label]
+    chosen = Method(group.model.name, group.model, namer)
+    given = [Performance(source.views[0].smoothed(), source.audio) for source in own]
+    cut = segment_batch(given, methods=lambda _: chosen)
+    return [
+        Named(source.label, move.names, namer.told(move.names).label)
+        for source, one in zip(own, cut, strict=True)
+        for move in one.moves
+        if source.label
+    ]
+
+
 def _by_another(clips: Sequence[Clip], groups: Sequence[Group], place: str, dances: int) -> Sequence[Sequence[float]]:
     """What another network finds in the same dances. Raises UnfitNetwork where it was trained on other folds."""
     own = grouped(clips, place, dances)
-    if [_names(group) for group in own] != [_names(group) for group in groups]:
+    if [(_names(group), group.seeds) for group in own] != [(_names(group), group.seeds) for group in groups]:
         raise UnfitNetwork(f"{place} was trained on other folds of these clips: nothing can be compared.")
     return judge(own, CONDITIONS[USUAL]).found_s
 
@@ -240,7 +274,7 @@ def _names(group: Group) -> list[str]:
 def boundary_rows(usual: Judged, others: Mapping[str, Sequence[Sequence[float]]]) -> list[Row]:
     """``others`` by name: what else found in the same dances."""
     fine, coarse = usual.f(FINE_S), usual.f(COARSE_S)
-    grid = [f_of([best_grid_s(one, s) for one in usual.trials], usual.trials, s) for s in (FINE_S, COARSE_S)]
+    grid = best_grid_f(usual.trials)
     nulls, placed = false_at_nulls(usual.found_s, usual.trials), on_grid(usual.found_s, usual.trials)
     return [
         ("F at ±0.25 s", f"{fine.mean():.3f}", "", None),
@@ -251,6 +285,11 @@ def boundary_rows(usual: Judged, others: Mapping[str, Sequence[Sequence[float]]]
         ("boundaries told at null joins", f"{nulls:.1%}", "≤ 5 %", nulls <= 0.05),
         ("boundaries on a beat or half-beat, ±35 ms", f"{placed:.1%}", "100 %", placed >= 1.0),
     ]
+
+
+def best_grid_f(given: Sequence[Trial]) -> list[FloatArray]:
+    """At ±0.25 and at ±0.5 s, each with the grid that is best at it."""
+    return [f_of([best_grid_s(one, s) for one in given], given, s) for s in (FINE_S, COARSE_S)]
 
 
 def _other_rows(name: str, usual: Judged, found_s: Sequence[Sequence[float]]) -> tuple[Row, Row]:
@@ -286,14 +325,19 @@ def robustness_rows(judged: Mapping[str, Judged]) -> list[Row]:
     return rows
 
 
+def other_rows(judged: Mapping[str, Judged]) -> list[Row]:
+    """Dances that are joined otherwise, where there are any."""
+    return [_both(name, one.f(FINE_S), one.f(COARSE_S)) for name, one in judged.items() if one.trials]
+
+
 def imagined_rows(imagined: Mapping[str, Judged]) -> list[Row]:
     """The network on each kind, and beside it what novelty and counting reach."""
     rows: list[Row] = []
     for name, one in imagined.items():
         theirs = Judged(one.trials, tuple(_found(one.trials, NoveltyModel())))
-        grid = Judged(one.trials, tuple(best_grid_s(trial, FINE_S) for trial in one.trials))
-        for who, judged in ((name, one), (f"{name}, novelty", theirs), (f"{name}, best grid", grid)):
+        for who, judged in ((name, one), (f"{name}, novelty", theirs)):
             rows.append(_both(f"imagined {who}", judged.f(FINE_S), judged.f(COARSE_S)))
+        rows.append(_both(f"imagined {name}, best grid", *best_grid_f(one.trials)))
     return rows
 
 
@@ -311,6 +355,19 @@ def naming_rows(names: Sequence[Named]) -> list[Row]:
         ("the label is among the three likeliest", f"{found.third:.1%}", "≥ 65 %", found.third >= 0.65),
         ("calibration error of the likeliest", f"{found.off:.3f}", "≤ 0.1", found.off <= 0.1),
         ("blocks that are told a name; of these, rightly", f"{found.told:.1%}, {found.right:.1%}", "", None),
+    ]
+
+
+def single_naming_rows(names: Sequence[Named]) -> list[Row]:
+    """Every move counts the same: a clip counts as often as it is cut."""
+    if not names:
+        return []
+    found, what = naming(names), "single clips, cut by the network"
+    return [
+        (f"{what}: likeliest, of {found.blocks} moves", f"{found.first:.1%}", "", None),
+        (f"{what}: among the three likeliest", f"{found.third:.1%}", "", None),
+        (f"{what}: calibration error", f"{found.off:.3f}", "", None),
+        (f"{what}: told; of these, rightly", f"{found.told:.1%}, {found.right:.1%}", "", None),
     ]
 
 

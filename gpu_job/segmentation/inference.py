@@ -21,6 +21,7 @@ from gpu_job.segmentation.segmenting import segment_batch
 from gpu_job.segmentation.timeline_picture import timeline_png
 from gpu_job.titles import UNSEEN
 from shared.errors import DamagedFile
+from shared.features import PoseFeatures
 from shared.job import POSE, Job, Step
 from shared.media import Scissors
 from shared.ports import Ports
@@ -74,16 +75,21 @@ class SegmentInference:
 
     def record(self, job: Job, loaded: Loaded, answer: Answer, ports: Ports) -> Mapping[str, Any]:
         segmentation, pose = answer.segmentation, loaded.performance.pose
-        keep = Keeper(job, ports)
         started_s = time.monotonic()
+        keep = _begun(job, segmentation, pose, ports)
         clips, lost = _clips(job, segmentation, keep, ports)
-        keep("timeline.png", timeline_png(segmentation, pose), "image/png")
-        keep("curves.npz", curves_npz(segmentation), "application/octet-stream")
         timings_s = {**loaded.seconds, "infer": answer.seconds, "record": round(time.monotonic() - started_s, 3)}
         told = replace(segmentation, warnings=(*segmentation.warnings, *lost))
         full = result(told, pose, source=described(job.recording(POSE), loaded.sha256), timings_s=timings_s)
         full["moves"] = [{**move, **clip} for move, clip in zip(full["moves"], clips, strict=True)]
         return _summary(keep.result(full), keep.objects)
+
+
+def _begun(job: Job, segmentation: Segmentation, pose: PoseFeatures, ports: Ports) -> Keeper:
+    """The curves and the picture, which tell what was found. Another release or another network may have found
+    something else before it died: then its clips and its result are none of ours."""
+    keep = Keeper(job, ports).with_own("curves.npz", curves_npz(segmentation), "application/octet-stream")
+    return keep.with_own("timeline.png", timeline_png(segmentation, pose), "image/png")
 
 
 def _clips(
@@ -111,7 +117,7 @@ def _clip(scissors: Scissors, number: int, move: Move, path: Path, keep: Keeper)
         return NO_CLIP
     name = f"moves/{clip_name(number, move)}"
     keep(name, path, "video/mp4")
-    return {"clip": name, "clip_start_s": round(written.start_s, 3)}
+    return {"clip": keep.called(name), "clip_start_s": round(written.start_s, 3)}
 
 
 def _summary(full: Mapping[str, Any], objects: Mapping[str, str]) -> dict[str, Any]:

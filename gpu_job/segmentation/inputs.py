@@ -31,7 +31,7 @@ METER = BEATS_PER_BAR + 2
 MEL_BANDS = 9
 SOUND = 3 + 1 + MEL_BANDS + 1
 """Onsets low, middle and high; change of chroma; bands of log mel; whether there is sound."""
-_JITTER = 0.02  # squared torsos: two postures nearer than this are the same
+JITTER = 0.02  # squared torsos: two postures nearer than this are the same
 _DECIBELS = 20.0  # about the standard deviation of music's log mel: brings it near 1
 _LEAST_SEEN = 0.05  # of a half-beat's channels, or nothing is said of it
 
@@ -111,7 +111,7 @@ def likeness(pairs: Band, half_beats: int) -> Tensor:
     """
     distance, weight = (_by_half_beat(sums, half_beats) for sums in (pairs.distance, pairs.weight))
     seen = weight >= _LEAST_SEEN * POINTS_PER_HALF_BEAT
-    apart = torch.log(distance / weight.clamp(min=1e-9) + _JITTER)
+    apart = torch.log(distance / weight.clamp(min=1e-9) + JITTER)
     return torch.stack([_centred(torch.where(seen, apart, 0.0)[..., lag], lag) for lag in range(1, LAGS + 1)], dim=2)
 
 

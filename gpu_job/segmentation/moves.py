@@ -63,7 +63,8 @@ class Move:
     ``confidence``  0 … 1, that the label is right; 0 of ``unknown``
     ``names``       the likeliest categories, three at most, best first: also where none is sure enough
     ``letter``      ``A``, ``B``, …: the same where the dancer repeats a move; empty where she is out of sight
-    ``probability`` 0 … 1, that a boundary is at ``start_s``; 1 for the first, where the dance starts
+    ``probability`` 0 … 1, that a boundary is at ``start_s`` or half a beat beside it; 1 for the first, where the dance
+                    starts
     """
 
     start_s: float

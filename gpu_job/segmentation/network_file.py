@@ -16,13 +16,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gpu_job.segmentation.checkpoint import Checkpoint
-from shared.errors import MissingSettings, MissingTool, NotFound, UnfitNetwork
+from shared.errors import MissingTool, NotFound, UnfitNetwork
 from shared.ports import BlobStore
 
 PACKAGED = Path(__file__).with_name("network.safetensors")
 
 _PLACE = re.compile(r"(?P<scheme>gs://|wandb:|)(?P<name>.*?)(?:#sha256=(?P<sha256>[0-9a-fA-F]{64}))?", re.DOTALL)
-_NAMES = {"gs://": re.compile(r"[^/]+/.+"), "wandb:": re.compile(r"[^/:]+/[^/:]+/[^/:]+:[^/:]+"), "": re.compile(".*")}
+_NAMES = {
+    "gs://": re.compile(r"[^/]+/.+"),
+    "wandb:": re.compile(r"[^/:]+/[^/:]+/[^/:]+:[^/:]+"),
+    "": re.compile(r"(?![A-Za-z0-9]+://).*", re.DOTALL),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,14 @@ class Place:
 
     @classmethod
     def read(cls, text: str) -> Place:
-        """Raises MissingSettings for what is none."""
+        """Raises UnfitNetwork for what is none."""
         found = _PLACE.fullmatch(text)
         if not found or not _NAMES[found["scheme"]].fullmatch(found["name"]):
-            raise MissingSettings(
+            raise UnfitNetwork(
                 f"DANCEBITS_NETWORK={text!r} is no path, gs://bucket/name or wandb:entity/project/name:v"
             )
         if found["scheme"] and not found["sha256"]:
-            raise MissingSettings(
+            raise UnfitNetwork(
                 f"DANCEBITS_NETWORK={text!r} is remote, and needs #sha256= and the file's hash behind it"
             )
         return cls(found["scheme"], found["name"], found["sha256"] or "")
@@ -51,8 +55,8 @@ class Place:
 def checkpoint_at(text: str, blobs: BlobStore | None, *, features: int) -> Checkpoint:
     """The checkpoint at a place. ``blobs`` are the buckets; ``features`` the schema of the inputs that this code makes.
 
-    Raises MissingSettings for what is no place, UnfitNetwork where it holds no such checkpoint, MissingTool where a
-    package is missing, and what the buckets raise.
+    Raises UnfitNetwork for what is no place and where it holds no such checkpoint, MissingTool where a package is
+    missing, and what the buckets raise.
     """
     place = Place.read(text)
     return Checkpoint.from_bytes(_content(place, blobs), features=features, sha256=place.sha256)

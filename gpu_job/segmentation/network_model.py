@@ -12,15 +12,16 @@ from torch import Tensor
 
 from gpu_job.devices import device
 from gpu_job.segmentation.checkpoint import Checkpoint
-from gpu_job.segmentation.inputs import Batch, inputs
+from gpu_job.segmentation.inputs import JITTER, Batch, Inputs, inputs
 from gpu_job.segmentation.network import BoundaryNetwork, Shape, mean_probability
 from gpu_job.segmentation.novelty import NoveltyModel
 from gpu_job.segmentation.performance import BoundaryCurve, Performance
 from shared.errors import UnfitNetwork
-from shared.timeline import FloatArray
+from shared.timeline import BoolArray, FloatArray
 
 BATCH = 32
 PREFIX = "boundaries."
+_STILL = float(np.log(JITTER + 0.005))  # squared torsos beyond which two postures differ
 _DIGITS = 4  # the last bits differ from device to device, and decide nothing
 
 
@@ -63,7 +64,17 @@ class NetworkModel:
     def _told(self, batch: Sequence[Performance]) -> list[FloatArray]:
         dances = inputs(batch)
         told = mean_probability(list(self.networks.values()), Batch.of(dances, device())).cpu().numpy()
-        return [np.round(row[: len(dance)].astype(float), _DIGITS) for row, dance in zip(told, dances, strict=True)]
+        rows = (row[: len(dance)].astype(float) * is_moved(dance) for row, dance in zip(told, dances, strict=True))
+        return [np.round(row, _DIGITS) for row in rows]
+
+
+def is_moved(dance: Inputs) -> BoolArray:
+    """``(H,)`` False where the half-beats around each, up to 16 counts apart, differ by no more than jitter does.
+
+    Who stands still begins no move; no network was taught that, for nobody in the clips does.
+    """
+    known = dance.likeness != 0
+    return ~known.any(axis=1) | (np.where(known, dance.likeness, -np.inf).max(axis=1) > _STILL)
 
 
 def networks_of(checkpoint: Checkpoint) -> dict[int, BoundaryNetwork]:
@@ -71,7 +82,7 @@ def networks_of(checkpoint: Checkpoint) -> dict[int, BoundaryNetwork]:
     try:
         config = checkpoint.config
         networks = {int(fold): _network(config["shape"], _tensors(checkpoint, fold)) for fold in config["folds"]}
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: {error}") from error
     if not networks:
         raise UnfitNetwork(f"The segmentation network {checkpoint.version!r} is not what it says: it has no folds.")
@@ -88,7 +99,7 @@ def _tensors(checkpoint: Checkpoint, fold: int) -> dict[str, Tensor]:
 
 
 def _network(shape: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> BoundaryNetwork:
-    """Raises KeyError, TypeError, RuntimeError where the shape is none, or these are not its tensors."""
+    """Raises KeyError, TypeError, ValueError, RuntimeError where the shape is none, or these are not its tensors."""
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise RuntimeError("its weights are not finite")
     network = BoundaryNetwork(Shape.of(shape))

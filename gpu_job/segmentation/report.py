@@ -15,7 +15,7 @@ import numpy as np
 
 from gpu_job.segmentation.moves import Move, Segmentation
 from gpu_job.segmentation.naming import Name
-from gpu_job.titles import UNKNOWN, UNSEEN
+from gpu_job.told import as_now
 from shared.features import PoseFeatures
 
 SCHEMA = 2
@@ -92,18 +92,10 @@ def clip_name(number: int, move: Move) -> str:
 
 def told_move(fields: Mapping[str, Any]) -> Move:
     """A move as a result told it, of whatever schema."""
-    told = fields if "letter" in fields else _as_now(fields)
+    told = as_now(fields)
     names = tuple(Name(name["label"], name["confidence"]) for name in told["names"])
     same = ("start_s", "end_s", "counts", "label", "confidence", "letter", "probability")
     return Move(**{name: told[name] for name in same}, names=names)
-
-
-def _as_now(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a result of schema 1 told of a move."""
-    if fields["label"] == UNSEEN:
-        return {**fields, "names": [], "letter": ""}
-    letter = fields["label"].removeprefix("move-")
-    return {**fields, "label": UNKNOWN, "confidence": 0.0, "names": [], "letter": letter}
 
 
 def _move(move: Move) -> dict[str, Any]:

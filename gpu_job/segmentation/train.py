@@ -9,52 +9,47 @@ them all, and what each has seen, so that `python -m gpu_job.segmentation.evalua
 picture of the losses stands beside it.
 
 Where people have marked boundaries in other videos, --labels TABLE.csv --videos FOLDER adds these: a row for each video
-and annotator, with the video's address or name and the points in seconds or counts.
+and annotator, with the video's address or name and the points in seconds or counts. All networks learn from them: so
+none may show what a clip shows.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from gpu_job.devices import device
-from gpu_job.segmentation import naming_file
-from gpu_job.segmentation.checkpoint import KIND, Checkpoint
-from gpu_job.segmentation.inputs import INPUT_SCHEMA
-from gpu_job.segmentation.learning import naming_training
-from gpu_job.segmentation.learning.clips import Clip, TooFewClips, extracted
+from gpu_job.segmentation.checkpoint import Checkpoint
+from gpu_job.segmentation.learning.by_folds import checkpoint, names, network
+from gpu_job.segmentation.learning.clips import extracted
+from gpu_job.segmentation.learning.course import Course, Plan
 from gpu_job.segmentation.learning.curves import Log
-from gpu_job.segmentation.learning.examples import Diet, Example, example
-from gpu_job.segmentation.learning.folds import folds
-from gpu_job.segmentation.learning.joins import Source
-from gpu_job.segmentation.learning.labelled import labelled_examples
+from gpu_job.segmentation.learning.folds import FOLDS
+from gpu_job.segmentation.learning.labelled import Marked, marked
 from gpu_job.segmentation.learning.plots import curves
-from gpu_job.segmentation.learning.pretraining import pretrain
-from gpu_job.segmentation.learning.training import Progress as Training
-from gpu_job.segmentation.learning.training import Recipe, begun, epochs, kitchen, loss_of
-from gpu_job.segmentation.naming import NamingWeights
-from gpu_job.segmentation.network import BoundaryNetwork
-from gpu_job.segmentation.network_model import tensors_of
-from gpu_job.segmentation.performance import Performance
+from gpu_job.segmentation.learning.stopping import stopped_by_signals
+from gpu_job.segmentation.learning.training import Recipe
 from shared.errors import DanceBitsError
 
 console = Console(highlight=False, markup=False)
 
 RECIPE = Recipe()
-HELD_OUT_DANCES = 32  # by whose loss the curves tell whether a network learns its clips by heart
-_HELD_OUT_SEED = 900_000_000  # far from those of any training
-_NETWORKS_APART = 1000  # seeds
 _GIVEN: Mapping[str, Mapping[str, bool]] = {
     "pose": {},
     "sound": {"pose": False, "sound": True},
@@ -62,45 +57,25 @@ _GIVEN: Mapping[str, Mapping[str, bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Course:
-    """What networks are trained on, and how.
-
-    ``clips``  that can be used, ``fold_of`` each by its name
-    ``marked`` examples that people marked, for every network
-    ``wanted`` folds whose networks are trained
-    ``state``  folder in which a training that is stopped is taken up again
-    """
-
-    clips: Sequence[Clip]
-    fold_of: Mapping[str, int]
-    marked: Sequence[Example]
-    recipe: Recipe
-    seed: int
-    pretraining: int
-    wanted: Sequence[int]
-    state: Path
-
-    def seed_of(self, fold: int) -> int:
-        return self.seed * _NETWORKS_APART + fold
-
-    def known(self, fold: int) -> list[Source]:
-        """What the network of this fold learns from."""
-        return [source(clip) for clip in self.clips if self.fold_of[clip.name] != fold]
-
-    def unknown(self, fold: int) -> list[Source]:
-        """What it never sees, as a job would: the one dancer that is followed."""
-        own = [source(clip) for clip in self.clips if self.fold_of[clip.name] == fold]
-        return [replace(one, views=one.views[:1]) for one in own]
+INTERRUPTED = 130
+"""What a shell says of a command that was ended by Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
+    if wrong := _wrong(chosen):
+        console.print(wrong, style="red")
+        return 2
     try:
-        return _train(chosen)
+        with stopped_by_signals():
+            _train(chosen)
     except DanceBitsError as error:
         console.print(f"{error.code}: {error.message}", style="red")
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on after the last whole epoch.")
+        return INTERRUPTED
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,8 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--videos", type=Path, metavar="FOLDER", help="these videos")
     parser.add_argument("--out", type=Path, default=Path("network.safetensors"), metavar="FILE", help="%(default)s")
     parser.add_argument("--work", type=Path, default=Path(".training"), help="features and state (%(default)s)")
-    parser.add_argument("--version", default="network-1", help="what results say they were made with (%(default)s)")
-    parser.add_argument("--folds", type=int, default=5, metavar="K", help="of the clips (%(default)s)")
+    parser.add_argument("--version", default="", help="what results say they were made with (a digest of the weights)")
+    parser.add_argument("--folds", type=int, default=FOLDS, metavar="K", help="of the clips (%(default)s)")
     parser.add_argument("--only", type=int, nargs="+", metavar="FOLD", help="only the networks of these folds")
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs, metavar="N", help="%(default)s")
     parser.add_argument("--inputs", choices=[*_GIVEN], default="pose", help="what the network is given (%(default)s)")
@@ -120,23 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="%(default)s")
     parser.add_argument("--track", metavar="ENTITY/PROJECT", help="log to Weights & Biases, and keep the network there")
     return parser
-
-
-def _train(chosen: argparse.Namespace) -> int:
-    if wrong := _wrong(chosen):
-        console.print(wrong, style="red")
-        return 2
-    course = _course(chosen)
-    with _no_denormals(), Log(course.state / "curves.csv", chosen.track, course.recipe.facts()) as log:
-        networks = {fold: _network(course, fold, log) for fold in course.wanted}
-        names = _names(course)
-        tensors = {**tensors_of(networks), **naming_file.tensors_of(names)}
-        data = Checkpoint(tensors, _facts(course, chosen.version, names)).to_bytes()
-        _write(chosen.out, data)
-        curves(log.rows(), chosen.out.with_suffix(".png"))
-        log.kept(chosen.out, chosen.version)
-    console.print(f"{chosen.out}: {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
-    return 0
 
 
 @contextmanager
@@ -158,123 +116,72 @@ def _wrong(chosen: argparse.Namespace) -> str | None:
     return None
 
 
+def _train(chosen: argparse.Namespace) -> None:
+    course = _course(chosen)
+    state = chosen.work / f"state-{course.name}"
+    state.mkdir(parents=True, exist_ok=True)
+    with _no_denormals(), Log(state / "curves.csv", chosen.track, course.plan.recipe.facts()) as log:
+        with _bars() as bars:
+            teller = _Teller(bars, course.plan.recipe.epochs)
+            networks = {fold: network(course, fold, state, log, teller) for fold in course.wanted}
+        found = checkpoint(course, networks, names(course), chosen.version)
+        _kept(found, chosen.out, log)
+
+
 def _course(chosen: argparse.Namespace) -> Course:
     """Raises NotExtracted, BadLabels, TooFewClips."""
     clips = extracted(chosen.clips, chosen.annotations, chosen.work / "clips")
-    fold_of = folds(clips, chosen.folds)
-    marked = labelled_examples(chosen.labels, chosen.videos, chosen.work / "videos") if chosen.labels else []
-    recipe = replace(RECIPE, shape=replace(RECIPE.shape, **_GIVEN[chosen.inputs]), epochs=chosen.epochs)
-    state = chosen.work / _state_name(clips, recipe, chosen)
-    state.mkdir(parents=True, exist_ok=True)
-    wanted = chosen.only or range(chosen.folds)
-    course = Course(_usable(clips), fold_of, marked, recipe, chosen.seed, chosen.pretraining, wanted, state)
-    _check(course)
+    marks = marked(chosen.labels, chosen.videos, chosen.work / "videos") if chosen.labels else Marked()
+    course = Course.of(clips, marks, _plan(chosen))
+    _warn(course)
+    course.check()
     return course
 
 
-def _usable(clips: Sequence[Clip]) -> list[Clip]:
-    usable = [clip for clip in clips if source(clip).is_usable]
-    if left_out := sorted({clip.name for clip in clips} - {clip.name for clip in usable}):
-        told = f"{len(left_out)} of {len(clips)} clips have no beats or are too short, and are left out: "
-        console.print(told + ", ".join(left_out), style="yellow")
-    return usable
+def _plan(chosen: argparse.Namespace) -> Plan:
+    recipe = replace(RECIPE, shape=replace(RECIPE.shape, **_GIVEN[chosen.inputs]), epochs=chosen.epochs)
+    return Plan(recipe, chosen.seed, chosen.pretraining, chosen.folds, tuple(chosen.only or ()))
 
 
-def _check(course: Course) -> None:
-    """Raises TooFewClips: no dance can be joined of fewer than two, be it to learn from or to look at the loss of."""
-    for fold in course.wanted:
-        known, unknown = len(course.known(fold)), len(course.unknown(fold))
-        if min(known, unknown) < 2:
-            raise TooFewClips(
-                f"Fold {fold} has {unknown} clips, and {known} are not in it: two of each are the least. "
-                "Give more clips, or fewer --folds."
-            )
+def _warn(course: Course) -> None:
+    """Of what is not used."""
+    if course.left_out:
+        told = f"{len(course.left_out)} of {len(course.dealt)} clips have no beats or are too short, and are left out: "
+        console.print(told + ", ".join(course.left_out), style="yellow")
+    if not course.labelled:
+        told = "No names are learnt: that takes clips of two labels at least, and in two folds."
+        console.print(told, style="yellow")
 
 
-def _network(course: Course, fold: int, log: Log) -> BoundaryNetwork:
-    """The network that never sees the clips of this fold, trained to its end from wherever it was."""
-    training, path = begun(course.recipe, course.seed_of(fold)), course.state / f"fold-{fold}.pt"
-    if path.exists():
-        training.restore(torch.load(path, map_location=device(), weights_only=True))
-    elif course.pretraining:
-        _pretrain(training, course, fold)
-    if training.epoch < course.recipe.epochs:
-        _go_on(training, course, fold, log, path)
-    return training.network.eval()
+def _kept(found: Checkpoint, out: Path, log: Log) -> None:
+    """The file, and the picture of the losses beside it."""
+    data = found.to_bytes()
+    _write(out, data)
+    curves(log.rows(), out.with_suffix(".png"))
+    log.kept(out, found.version)
+    console.print(f"{out}: {found.version}, {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
 
 
-def _pretrain(training: Training, course: Course, fold: int) -> None:
-    known, seed = course.known(fold), course.seed_of(fold)
-    pool = [example(known, seed * 7 + i, Diet()) for i in range(course.recipe.fresh)]
-    error = pretrain(training.network, pool, course.pretraining, seed)
-    console.print(f"fold {fold}: masked beats {error:.3f}")
-
-
-def _go_on(training: Training, course: Course, fold: int, log: Log, path: Path) -> None:
-    """Keeps the state after every epoch."""
-    recipe, seed, unknown = course.recipe, course.seed_of(fold), course.unknown(fold)
-    held_out = [example(unknown, _HELD_OUT_SEED + i, Diet(solos=0.0)) for i in range(HELD_OUT_DANCES)]
-    with _bar() as bar, kitchen(course.known(fold), recipe, seed) as dances_of:
-        task = bar.add_task(f"fold {fold}", total=recipe.epochs, completed=training.epoch)
-        for loss in epochs(training, dances_of, recipe, seed, course.marked):
-            log.told(fold=fold, epoch=training.epoch, loss=loss, held_out_loss=_loss(training, held_out))
-            _save(training, path)
-            bar.update(task, completed=training.epoch, description=f"fold {fold}, loss {loss:.4f}")
-
-
-def source(clip: Clip) -> Source:
-    """With all its dancers."""
-    return Source(clip.name, clip.label, clip.views(), clip.audio)
-
-
-@torch.inference_mode()
-def _loss(training: Training, examples: Sequence[Example]) -> float:
-    return float(loss_of(training.network, examples))
-
-
-def _bar() -> Progress:
+def _bars() -> Progress:
     columns = TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, TimeRemainingColumn(), console=console)
 
 
-def _names(course: Course) -> Mapping[str, NamingWeights]:
-    """What names moves: of all clips, and for each fold of all but its own; none where labels are too few."""
-    named = [clip for clip in course.clips if clip.label]
-    if len({clip.label for clip in named}) < 2:
-        return {}
-    taught = [
-        naming_training.Clip(clip.name, clip.label, Performance(clip.pose.smoothed(), clip.audio))
-        for clip in named
-        if clip.label
-    ]
-    found = naming_training.learned(taught, course.fold_of, course.seed)
-    return {naming_file.ALL: found.weights, **{str(fold): weights for fold, weights in found.by_fold.items()}}
+class _Teller:
+    """A bar for each network that is trained, one after the other."""
 
+    def __init__(self, bars: Progress, epochs: int) -> None:
+        self._bars, self._epochs = bars, epochs
+        self._tasks: dict[int, TaskID] = {}
 
-def _facts(course: Course, version: str, names: Mapping[str, NamingWeights]) -> Mapping[str, Any]:
-    recipe = course.recipe
-    return {
-        "kind": KIND,
-        "version": version,
-        "features": INPUT_SCHEMA,
-        "config": {"shape": recipe.shape.facts(), "folds": list(course.wanted)},
-        "trained_on": {clip.digest: {"name": clip.name, "fold": course.fold_of[clip.name]} for clip in course.clips},
-        **({naming_file.NAMES: naming_file.facts_of(names)} if names else {}),
-        "recipe": {**recipe.facts(), "seed": course.seed, "pretraining": course.pretraining},
-    }
+    def begun(self, fold: int, epoch: int) -> None:
+        self._tasks[fold] = self._bars.add_task(f"fold {fold}", total=self._epochs, completed=epoch)
 
+    def pretrained(self, fold: int, error: float) -> None:
+        console.print(f"fold {fold}: masked beats {error:.3f}")
 
-def _state_name(clips: Sequence[Clip], recipe: Recipe, chosen: argparse.Namespace) -> str:
-    """Another recipe, or other clips, are another training."""
-    asked = chosen.seed, chosen.pretraining, chosen.folds, str(chosen.labels)
-    said = [clip.digest for clip in clips], recipe.facts(), asked
-    return "state-" + hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-def _save(training: Training, path: Path) -> None:
-    new = path.with_suffix(".new")
-    torch.save(training.state(), new)
-    new.replace(path)
+    def learnt(self, fold: int, epoch: int, loss: float) -> None:
+        self._bars.update(self._tasks[fold], completed=epoch, description=f"fold {fold}, loss {loss:.4f}")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -17,11 +17,15 @@ from gpu_job.comparison.findings import Limb
 from gpu_job.comparison.wording import early_or_late_ms
 from gpu_job.notice import Notice
 from gpu_job.titles import UNKNOWN, name_of, title
+from gpu_job.told import as_now
 from infra.local.outcome import Outcome
 from shared.job import Job, Kind, State
 from shared.library import QUALITIES
 
 console = Console()
+
+LEAST_GUESS = 0.1
+"""Of sixteen names each is as likely as that or so; less is no guess to show."""
 
 
 @contextmanager
@@ -59,6 +63,7 @@ def outcome(job: Job, out: Path | None = None) -> int:
 
 
 def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
+    """Of a result of whatever schema: jobs of earlier releases are looked at, too."""
     table = Table(
         "move",
         "from",
@@ -69,7 +74,7 @@ def moves_table(moves: Sequence[Mapping[str, Any]]) -> Table:
         "confidence",
         title="1 move" if len(moves) == 1 else f"{len(moves)} moves",
     )
-    for number, move in enumerate(moves, 1):
+    for number, move in enumerate(map(as_now, moves), 1):
         counts = "–" if move["counts"] is None else f"{move['counts']:g}"
         times = f"{move['start_s']:.2f} s", f"{move['end_s']:.2f} s"
         called = title(move["label"], move["letter"])
@@ -81,7 +86,8 @@ def _sureness(move: Mapping[str, Any]) -> str:
     """Of the name; and what it might be where nobody can tell for sure."""
     if move["label"] != UNKNOWN:
         return f"{move['confidence']:.0%}"
-    return f"{name_of(move['names'][0]['label'])}? {move['names'][0]['confidence']:.0%}" if move["names"] else "–"
+    best = move["names"][0] if move["names"] else {"confidence": 0.0}
+    return f"{name_of(best['label'])}? {best['confidence']:.0%}" if best["confidence"] >= LEAST_GUESS else "–"
 
 
 def comparison_tables(result: Mapping[str, Any]) -> Iterator[Table]:

@@ -61,6 +61,13 @@ def test_what_a_move_is_called_is_told_as_surely_as_it_is_known(seen, changes, t
     assert rows(seen(show.moves_table([{**MOVE, **changes}])))[0][-3:] == told
 
 
+@pytest.mark.parametrize(("label", "told"), [("move-A", ["move A", "A", "–"]), ("unseen", ["unseen", "", "62%"])])
+def test_moves_of_a_job_of_an_earlier_release_are_told(seen, label, told):
+    """Schema 1 knew no names and no letters."""
+    old = {name: value for name, value in MOVE.items() if name not in ("names", "letter")}
+    assert rows(seen(show.moves_table([{**old, "label": label}])))[0][-3:] == told
+
+
 @pytest.mark.parametrize(("found", "told"), [(None, "no tempo, true 126.0"), (125.94, "tempo 125.9 BPM, true 126.0")])
 def test_a_song_whose_beat_was_not_found_is_told(found, told):
     assert demo._tempi(found, 126.0) == told

@@ -29,6 +29,8 @@ _POINTS = re.compile(
 )
 _DELIMITERS = ",;\t"
 _BETWEEN_POINTS = re.compile(r"[\s,;]+")
+_DECIMAL_COMMAS = re.compile(r"\d,\d.*[\s;]|[\s;].*\d,\d|^\d+,\d+$")
+"""Commas without a space among other signs between points, or one comma alone."""
 
 
 def read_labels(text: str, unit: Unit | None = None) -> tuple[Labelled, ...]:
@@ -149,7 +151,9 @@ def _unit(line: int, word: str) -> Unit | None:
 
 
 def _points(line: int, text: str) -> Iterator[float]:
-    """Those in a cell; a list in brackets is one, too."""
+    """Those in a cell; a list in brackets is one, too. With commas between, each a whole number or with a point."""
+    if _DECIMAL_COMMAS.search(text):
+        raise _refused(line, f"{text!r} may have commas for decimals, or between points: write 1.5 for one and a half")
     inside = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     for word in filter(None, _BETWEEN_POINTS.split(inside)):
         try:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gpu_job.bodies import OTHER_SIDE
 from shared.features import HIPS, SHOULDERS, PoseFeatures
 from shared.timeline import FloatArray
 
-MIRRORED = np.array([0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, 33))])
+MIRRORED = OTHER_SIDE
 """The landmark that takes each one's place in a mirror."""
 _TURNED_SHARE, _MIRRORED_SHARE = 0.5, 0.5
 _MAX_YAW_RAD, _NUDGE_YAW_RAD = 0.7, 0.08

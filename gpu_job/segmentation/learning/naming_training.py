@@ -17,10 +17,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT
+from gpu_job.segmentation.learning.calibration import calibration_error
+from gpu_job.segmentation.likeness import VALUES, moments
 from gpu_job.segmentation.naming import (
     LIKELIEST,
     LONGER_IS_SURER,
     NamingWeights,
+    alike,
     distance,
     eights,
     familiar,
@@ -31,6 +34,7 @@ from gpu_job.segmentation.naming import (
     seen_between,
     softmax,
     standard,
+    together,
 )
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.traits import BODILY, Trace, traced, traits
@@ -48,12 +52,20 @@ TOLD_FROM = 0.3
 """The confidence below which no name is told."""
 NEAR, FAR = 0.9, 0.98
 """Such shares of the clips held out are wholly familiar, and no strangers."""
+DEPTH = 24
+"""Numbers that are kept of a moment of a clip."""
+COST = 0.001
+"""By so much, in nats, the names of dances of many moves may lose by the thought that all their moves may be one. What
+a dance of one move gains by it grows far beyond that."""
 
 _ODD_LENGTHS = 0.15  # of the stretches, that begin or end between beats
 _ITERATIONS = 60
 _TEMPERATURES = np.geomspace(0.25, 16.0, 169)
-_CONFIDENCES = 10  # classes of confidence in which it is held against what is right (Guo et al. 2017)
+_SAME = np.arange(1, 20) / 20
+_MOST_BYTE = 127
+_MANY = 12  # moves: a dance of a minute
 _LEAST_SCALE = 1e-3
+_LEAST_LIKELY = 1e-300  # of which a logarithm is taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +103,7 @@ class Figures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """``weights`` of all clips; ``by_fold`` of all clips but those of a fold; ``figures`` of these on those, by how the
-    clips were cut: ``mixed`` into 2 to 16 counts, ``eights``, ``whole``."""
+    clips were cut: ``mixed`` into 2 to 16 counts, ``eights``, ``whole``; each stretch is named by itself."""
 
     weights: NamingWeights
     by_fold: Mapping[int, NamingWeights]
@@ -134,23 +146,26 @@ def learned(clips: Sequence[Clip], folds: Mapping[str, int], seed: int = 0) -> L
     label = np.array([categories.index(clip.label) for clip in clips])
     traces = [traced(clip.performance) for clip in clips]
     taught = _taught(traces, label, seed)
-    tests = {name: _cut(traces, label, cuts) for name, cuts in _tests(traces, seed).items()}
+    cuts = _tests(traces, seed)
+    tests = {name: _cut(traces, label, each) for name, each in cuts.items()}
     lengths = [eights(trace) for trace in traces]
 
     def without(held: IntArray) -> NamingWeights:
         kept = ~np.isin(np.arange(len(clips)), held)
-        return _fitted(taught.where(kept[taught.clip]), [lengths[i] for i in np.flatnonzero(kept)], categories)
+        own = np.flatnonzero(kept)
+        regression = _fitted(taught.where(kept[taught.clip]), [lengths[i] for i in own], categories)
+        return _remembering(regression, [traces[i] for i in own], label[own])
 
     numbers = sorted(set(fold.tolist()))
     raw = {number: without(np.flatnonzero(fold == number)) for number in numbers}
-    held = {number: _held(raw[number], tests["mixed"], traces, fold == number) for number in numbers}
+    held = {number: _held(raw[number], tests["mixed"], cuts["mixed"], traces, fold == number) for number in numbers}
     by_fold = {number: _settled(raw[number], [held[n] for n in numbers if n != number]) for number in numbers}
     weights = _settled(without(np.array([], int)), list(held.values()))
     sure = np.array([
         familiar(by_fold[int(number)], distance(by_fold[int(number)], trace)) * in_tempo(clip.performance)
         for number, trace, clip in zip(fold, traces, clips, strict=True)
     ])  # fmt: skip
-    figures = {name: _figures(by_fold, test, fold, sure, label) for name, test in tests.items()}
+    figures = {name: _figures(by_fold, test, traces, cuts[name], fold, sure, label) for name, test in tests.items()}
     return Learned(weights, by_fold, figures)
 
 
@@ -225,7 +240,26 @@ def _fitted(taught: _Stretches, lengths: Sequence[FloatArray], categories: tuple
     return NamingWeights(
         centre=torch.from_numpy(centre), scale=torch.from_numpy(scale), weight=weight, bias=bias,
         axes=torch.from_numpy(axes), spread=torch.from_numpy(spread), rest=torch.tensor(rest, dtype=torch.float64),
-        categories=categories, temperature=1.0, least=TOLD_FROM, near=0.0, far=1.0,
+        middle=torch.zeros(VALUES), basis=torch.zeros(VALUES, 0), moments=torch.zeros(0, 0),
+        first=torch.zeros(0), kind=torch.zeros(0), categories=categories,
+        temperature=1.0, same=_SAME[0], least=TOLD_FROM, near=0.0, far=1.0,
+    )  # fmt: skip
+
+
+def _remembering(weights: NamingWeights, traces: Sequence[Trace], label: IntArray) -> NamingWeights:
+    """With the moments of these clips, along the axes on which they differ most."""
+    each = [moments(trace) for trace in traces]
+    everything = np.concatenate([*each, *(moments(trace.mirrored()) for trace in traces)])
+    middle = everything.mean(axis=0)
+    _, axes = np.linalg.eigh(np.cov(everything.T))
+    basis = np.ascontiguousarray(axes[:, : -DEPTH - 1 : -1])
+    known = (np.concatenate(each) - middle) @ basis
+    unit = max(float(np.abs(known).max()) / _MOST_BYTE, _LEAST_SCALE)
+    first = np.cumsum([0, *(len(one) for one in each[:-1])])
+    return replace(
+        weights, middle=torch.from_numpy(middle), basis=torch.from_numpy(basis / unit),
+        moments=torch.from_numpy(np.round(known / unit)), first=torch.from_numpy(first.astype(float)),
+        kind=torch.from_numpy(label.astype(float)),
     )  # fmt: skip
 
 
@@ -265,35 +299,75 @@ def _axes(off: FloatArray) -> tuple[FloatArray, FloatArray, float]:
     return np.ascontiguousarray(along), values[:kept] / np.sqrt(len(off)), max(rest, _LEAST_SCALE)
 
 
-def _held(weights: NamingWeights, mixed: _Stretches, traces: Sequence[Trace], clips: npt.NDArray[np.bool_]) -> _Held:
-    test = mixed.where(clips[mixed.clip])
-    far = np.array([distance(weights, traces[int(i)]) for i in np.flatnonzero(clips)])
-    return _Held(logits(weights, test.traits), test.label, test.counts, far[np.isfinite(far)])
+def _held(
+    weights: NamingWeights, mixed: _Stretches, cuts: Sequence[Sequence[IntArray]], traces: Sequence[Trace],
+    clips: npt.NDArray[np.bool_],
+) -> _Held:  # fmt: skip
+    test, own = mixed.where(clips[mixed.clip]), [int(i) for i in np.flatnonzero(clips)]
+    far = np.array([distance(weights, traces[i]) for i in own])
+    return _Held(_values(weights, test, traces, cuts, own), test.label, test.counts, far[np.isfinite(far)])
+
+
+def _values(
+    weights: NamingWeights, test: _Stretches, traces: Sequence[Trace], cuts: Sequence[Sequence[IntArray]],
+    clips: Sequence[int],
+) -> FloatArray:  # fmt: skip
+    """``(N, C)`` logits of all stretches of these clips, of which ``test`` are the traits."""
+    near = [alike(weights, traces[i], edges)[seen_between(traces[i], edges)] for i in clips for edges in cuts[i]]
+    return logits(weights, test.traits) + np.concatenate(near)
 
 
 def _settled(weights: NamingWeights, held: Sequence[_Held]) -> NamingWeights:
-    """With what was learned from clips held out: how sure to be, and who is a stranger."""
+    """With what was learned from clips held out: how sure to be, of a move and of a whole dance, and who is a
+    stranger."""
     values, label, counts = (np.concatenate([getattr(e, name) for e in held]) for name in ("logits", "label", "counts"))
     near, far = map(float, np.quantile(np.concatenate([each.distance for each in held]), [NEAR, FAR]))
     heat = temperature(values * counts[:, None] ** LONGER_IS_SURER, label)
-    return replace(weights, temperature=heat, near=near, far=max(far, near + _LEAST_SCALE))
+    settled = replace(weights, temperature=heat, near=near, far=max(far, near + _LEAST_SCALE))
+    fold = np.repeat(np.arange(len(held)), [len(each.label) for each in held])
+    return replace(settled, same=sameness(probabilities(settled, values, counts), label, fold))
 
 
 def temperature(values: FloatArray, label: IntArray) -> float:
     """By which logits ``(N, C)`` are to be divided so that ``label`` ``(N,)`` is likeliest (Guo et al. 2017)."""
-    rows = np.arange(len(label))
-    losses = [-np.log(softmax(values / each)[rows, label] + 1e-300).mean() for each in _TEMPERATURES]
+    losses = [_surprise(softmax(values / each), label) for each in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
+def sameness(likely: FloatArray, label: IntArray, fold: IntArray, seed: int = 0) -> float:
+    """How probable it may be held that another move of a dance is what the one before it is: as probable as costs the
+    names of dances of many moves next to nothing (:data:`COST`).
+
+    The dances are of stretches of any clips of a ``fold`` ``(N,)``. ``likely`` ``(N, C)`` are the names of each by
+    itself, ``label`` ``(N,)`` the right ones.
+    """
+    lot = np.random.default_rng(seed).permutation(len(label))
+    own = [lot[fold[lot] == one] for one in np.unique(fold)]
+    dances = [rows for each in own for rows in np.array_split(each, -(-len(each) // _MANY))]
+    alone = _surprise(likely, label)
+    fit = [same for same in _SAME if _surprise_of(dances, likely, label, same) <= alone + COST]
+    return float(max(fit, default=_SAME[0]))
+
+
+def _surprise_of(dances: Sequence[IntArray], likely: FloatArray, label: IntArray, same: float) -> float:
+    return _surprise(np.concatenate([together(likely[rows], same) for rows in dances]), label[np.concatenate(dances)])
+
+
+def _surprise(likely: FloatArray, label: IntArray) -> float:
+    """Mean of the negative logarithm of what is thought of what is right; nats."""
+    return float(-np.log(likely[np.arange(len(label)), label] + _LEAST_LIKELY).mean())
+
+
 def _figures(
-    by_fold: Mapping[int, NamingWeights], test: _Stretches, fold: IntArray, sure: FloatArray, labels: IntArray
-) -> Figures:
+    by_fold: Mapping[int, NamingWeights], test: _Stretches, traces: Sequence[Trace],
+    cuts: Sequence[Sequence[IntArray]], fold: IntArray, sure: FloatArray, labels: IntArray,
+) -> Figures:  # fmt: skip
     likely = np.zeros((len(test.label), len(by_fold[int(fold[0])].categories)))
     for number, weights in by_fold.items():
         rows = fold[test.clip] == number
         if rows.any():
-            likely[rows] = probabilities(weights, logits(weights, test.traits[rows]), test.counts[rows])
+            values = _values(weights, test.where(rows), traces, cuts, np.flatnonzero(fold == number).tolist())
+            likely[rows] = probabilities(weights, values, test.counts[rows])
     return figures(likely * sure[test.clip, None], test.label, labels, by_fold[int(fold[0])].least)
 
 
@@ -318,11 +392,3 @@ def figures(likely: FloatArray, label: IntArray, clips: IntArray, least: float) 
         told=float(told.mean()),
         right=float(right[told].mean()) if told.any() else 0.0,
     )
-
-
-def calibration_error(confidence: FloatArray, right: BoolArray) -> float:
-    """Expected: by how much confidence and what is right differ, over ten equal classes of confidence, each weighed by
-    how many are in it (Naeini et al. 2015). ``(N,)`` each."""
-    place = np.minimum((confidence * _CONFIDENCES).astype(int), _CONFIDENCES - 1)
-    gap = np.bincount(place, weights=confidence - right, minlength=_CONFIDENCES)
-    return float(np.abs(gap).sum() / len(right))

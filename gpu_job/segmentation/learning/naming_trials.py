@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_job.segmentation.learning.naming_training import calibration_error
+from gpu_job.segmentation.learning.calibration import calibration_error
 from gpu_job.segmentation.learning.trials import Trial
 from gpu_job.segmentation.naming import UNKNOWN, Name, Namer
 from shared.timeline import IntArray

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -190,6 +191,7 @@ _AT_HAND: list[tuple[Sequence[Source], Diet]] = []
 
 def _prepare(sources: Sequence[Source], diet: Diet) -> None:
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and the other one ends this
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _AT_HAND[:] = [(sources, diet)]
 

@@ -70,14 +70,6 @@ def _late(values: FloatArray, rate_hz: float) -> FloatArray:
     return values[np.maximum(0, np.arange(len(values)) - round(LATE_S * rate_hz))]
 
 
-def faster(dance: Joined, _: np.random.Generator) -> Joined:
-    return _at_speed(dance, 1 + TEMPO_CHANGE)
-
-
-def slower(dance: Joined, _: np.random.Generator) -> Joined:
-    return _at_speed(dance, 1 - TEMPO_CHANGE)
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How the dances of a row of the table are seen; ``manner`` says at which rate."""
@@ -86,16 +78,28 @@ class Condition:
     manner: Manner = PLAIN
 
 
+def _at_tempo(change: float) -> Manner:
+    """As :data:`PLAIN`, every dance so many times as fast: the same seed is the same dance."""
+    slowest, fastest = PLAIN.tempi
+    return replace(PLAIN, tempi=(slowest * change, fastest * change))
+
+
 CONDITIONS: Mapping[str, Condition] = {
-    "as filmed, 30 samples/s": Condition(),
+    "as seen, at 30 samples/s": Condition(),
     "20 % of the landmarks missing": Condition(with_landmarks_missing),
     "15 samples/s": Condition(manner=replace(PLAIN, rates_hz=(15.0,))),
-    "10 % faster": Condition(faster),
-    "10 % slower": Condition(slower),
+    "10 % faster": Condition(manner=_at_tempo(1 + TEMPO_CHANGE)),
+    "10 % slower": Condition(manner=_at_tempo(1 - TEMPO_CHANGE)),
     "mirrored": Condition(mirrored),
     "sound 50 ms late": Condition(with_sound_late),
 }
+"""Clips that were seen at fewer samples a second are told in between by straight lines: such 30 are not seen 30."""
 USUAL = next(iter(CONDITIONS))
+OTHER_DANCES: Mapping[str, Condition] = {
+    "blocks in their place in the bar, of 2, 4, 8 or 16 counts": Condition(manner=replace(PLAIN, musical=1.0)),
+    "blocks of 8 counts at most": Condition(manner=replace(PLAIN, brief=1.0)),
+}
+"""Other dances than those of the bars."""
 
 
 def trials(sources: Sequence[Source], seeds: Sequence[int], condition: Condition) -> list[Trial]:
@@ -106,10 +110,13 @@ def trials(sources: Sequence[Source], seeds: Sequence[int], condition: Condition
 
 
 def best_grid_s(trial: Trial, tolerance_s: float) -> list[float]:
-    """Every so many beats from such a beat on, as fits this very dance best: what counting could reach at most."""
+    """Every so many beats from such a beat on, as fits this very dance best: what counting could reach at most.
+
+    None at the dance's beginning or end, where nobody is asked.
+    """
     pulse = trial.performance.audio.beats
     grids = [
-        pulse.time_of(np.arange(phase, len(pulse), period)).tolist()
+        pulse.time_of(np.arange(phase or period, len(pulse) - 1, period)).tolist()
         for period in np.arange(1, 16.5, 0.5)
         for phase in np.arange(0, period, 0.5)
     ]
@@ -130,7 +137,7 @@ def false_at_nulls(estimates_s: Sequence[Sequence[float]], given: Sequence[Trial
 
 def _is_told(found_s: Sequence[float], trial: Trial) -> BoolArray:
     """``(N,)`` of each null join."""
-    true = {match.estimated_s for match in matches(found_s, trial.joins_s.tolist(), COARSE_S)}
+    true = {match.estimated_s for match in matches(found_s, trial.joins_s.tolist(), FINE_S)}
     false = np.array([time_s for time_s in found_s if time_s not in true])
     return np.abs(trial.nulls_s[:, None] - false).min(axis=1, initial=np.inf) <= FINE_S
 
@@ -195,17 +202,6 @@ def difference(one: FloatArray, other: FloatArray, seed: int = 0) -> Difference:
     rows = np.random.default_rng(seed).integers(len(apart), size=(_RESAMPLES, len(apart)))
     low, high = np.quantile(apart[rows].mean(axis=1), [0.025, 0.975])
     return Difference(float(apart.mean()), float(low), float(high))
-
-
-def _at_speed(dance: Joined, speed: float) -> Joined:
-    """As if recording and music were played so many times as fast; what is true stays on its beats."""
-    audio = dance.audio
-    played = replace(
-        audio, rate_hz=audio.rate_hz * speed, onset_rate_hz=audio.onset_rate_hz * speed,
-        duration_s=audio.duration_s / speed, tempo_bpm=60 * speed / audio.beats.period_s,
-        beats=BeatGrid(audio.beats.beats_s / speed, audio.beats.positions),
-    )  # fmt: skip
-    return replace(dance, pose=replace(dance.pose, rate_hz=dance.pose.rate_hz * speed), audio=played)
 
 
 def _of(pose: PoseFeatures, image: FloatArray, seen: BoolArray) -> PoseFeatures:

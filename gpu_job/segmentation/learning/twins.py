@@ -33,11 +33,27 @@ def twins(poses: Sequence[PoseFeatures]) -> list[tuple[int, int]]:
 
     Raises ValueError where the recordings are not at one rate.
     """
+    window, rows = _window(poses), [_rows(pose) for pose in poses]
+    candidates = [(i, i + 1 + j) for i, mine in enumerate(rows) for j in _near(mine, rows[i + 1 :])]
+    return [(i, j) for i, j in candidates if _least_apart(rows[i], rows[j], window) <= MOST_APART_IMAGE_HEIGHTS]
+
+
+def twins_between(some: Sequence[PoseFeatures], others: Sequence[PoseFeatures]) -> list[tuple[int, int]]:
+    """The pairs of one of ``some`` and one of the ``others`` that are twins, by their numbers there.
+
+    Raises ValueError where the recordings are not at one rate.
+    """
+    window, rows = _window([*some, *others]), [_rows(pose) for pose in others]
+    mine = [_rows(pose) for pose in some]
+    candidates = [(i, j) for i, each in enumerate(mine) for j in _near(each, rows)]
+    return [(i, j) for i, j in candidates if _least_apart(mine[i], rows[j], window) <= MOST_APART_IMAGE_HEIGHTS]
+
+
+def _window(poses: Sequence[PoseFeatures]) -> int:
+    """Samples of :data:`WINDOW_S`."""
     if len(rates := {pose.rate_hz for pose in poses}) > 1:
         raise ValueError(f"poses at {sorted(rates)} samples a second cannot be held against one another")
-    window = math.ceil(WINDOW_S * max(rates, default=1.0))
-    rows = [_rows(pose) for pose in poses]
-    return [(i, j) for i, j in _candidates(rows) if _least_apart(rows[i], rows[j], window) <= MOST_APART_IMAGE_HEIGHTS]
+    return math.ceil(WINDOW_S * max(rates, default=1.0))
 
 
 def _rows(pose: PoseFeatures) -> FloatArray:
@@ -46,19 +62,16 @@ def _rows(pose: PoseFeatures) -> FloatArray:
     return (points / math.sqrt(len(JOINTS))).astype(np.float32)
 
 
-def _candidates(rows: Sequence[FloatArray]) -> list[tuple[int, int]]:
-    """Pairs with two samples that are near enough: a mean over samples is no less than the least of them."""
-    stops = np.cumsum([len(each) for each in rows])
-    together = np.concatenate([*rows, np.zeros((0, 2 * len(JOINTS)), np.float32)])
-    found: list[tuple[int, int]] = []
-    for number, mine in enumerate(rows[:-1]):
-        others = [other for other in range(number + 1, len(rows)) if len(rows[other])]
-        if not len(mine) or not others:
-            continue
-        nearest = _apart(mine, together[stops[number] :]).min(axis=0)
-        least = np.minimum.reduceat(nearest, [stops[other - 1] - stops[number] for other in others])
-        found += [(number, others[place]) for place in np.flatnonzero(least <= MOST_APART_IMAGE_HEIGHTS)]
-    return found
+def _near(mine: FloatArray, others: Sequence[FloatArray]) -> list[int]:
+    """Those of the others with a sample that is near enough to one of mine: a mean over samples is no less than the
+    least of them."""
+    seen = [number for number, rows in enumerate(others) if len(rows)]
+    if not len(mine) or not seen:
+        return []
+    nearest = _apart(mine, np.concatenate([others[number] for number in seen])).min(axis=0)
+    starts = np.cumsum([0, *(len(others[number]) for number in seen[:-1])])
+    least = np.minimum.reduceat(nearest, starts)
+    return [seen[place] for place in np.flatnonzero(least <= MOST_APART_IMAGE_HEIGHTS)]
 
 
 def _apart(some: FloatArray, others: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import subprocess
 import sys
 from typing import Any
@@ -14,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from gpu_job.segmentation.checkpoint import FACTS, KIND, Checkpoint
+from gpu_job.segmentation.checkpoint import FACTS, KIND, Checkpoint, version_of
+from gpu_job.segmentation.network_model import tensors_of
 from shared.errors import PermanentError, UnfitNetwork
 from tests.gpu_job.segmentation.checkpoints import FEATURES, facts, tiny
+from tests.gpu_job.segmentation.networks import network
 
 
 def refusal(data: bytes, *, features: int = FEATURES, sha256: str = "") -> str:
@@ -133,3 +136,9 @@ def test_one_that_was_trained_on_other_inputs_is_refused() -> None:
 def test_a_fact_that_json_does_not_have_is_not_written() -> None:
     with pytest.raises(ValueError, match="JSON"):
         Checkpoint({}, facts(loss=float("nan"))).to_bytes()
+
+
+def test_a_network_without_a_name_is_called_after_its_weights() -> None:
+    one, other = (tensors_of({0: network(seed)}) for seed in (1, 2))
+    assert re.fullmatch(r"network-[0-9a-f]{8}", version_of(one))
+    assert version_of(dict(reversed(one.items()))) == version_of(one) != version_of(other)

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gpu_job.segmentation import evaluate
-from gpu_job.segmentation.evaluate import Judged, boundary_rows, grouped, robustness_rows
+from gpu_job.segmentation.evaluate import (
+    Judged,
+    boundary_rows,
+    grouped,
+    judge_single_names,
+    naming_rows,
+    robustness_rows,
+    single_naming_rows,
+)
 from gpu_job.segmentation.learning.clips import Clip, TooFewClips
+from gpu_job.segmentation.learning.naming_trials import Named
 from gpu_job.segmentation.learning.trials import USUAL
+from gpu_job.segmentation.naming import Name
+from gpu_job.segmentation.performance import Performance
 from shared.errors import UnfitNetwork
+from shared.timeline import IntArray
 from tests.gpu_job.segmentation.learning.readable import drawn_clip
 from tests.gpu_job.segmentation.learning.test_trials import trial
 from tests.gpu_job.segmentation.networks import checkpoint, network
@@ -75,6 +88,40 @@ class TestRows:
             ("F at ±0.25 s lost, in fog", "0.500", "≤ 0.03", False),
             ("F at ±0.25 s lost, in sun", "0.000", "≤ 0.03", True),
         ]
+
+
+class Caller:
+    """A namer to whom everything is a turn."""
+
+    def names(self, performance: Performance, edges: IntArray) -> list[tuple[Name, ...]]:
+        assert len(performance.grid) > edges[-1]
+        return [(Name("turn", 0.5),)] * (len(edges) - 1)
+
+    def told(self, names: tuple[Name, ...]) -> Name:
+        return names[0]
+
+
+class TestNames:
+    def test_every_move_of_a_labelled_clip_is_held_against_its_label(self, tmp_path: Path) -> None:
+        (group, _) = grouped(CLIPS, kept(tmp_path / "net", FOLDS), 1)
+        turn, wave, nobody, _ = group.sources
+        own = (replace(turn, label="turn"), replace(wave, label="wave"), replace(nobody, label=None))
+        found = judge_single_names([replace(group, sources=own, namer=Caller()), group])
+        alone = replace(group, sources=own[:1], namer=Caller())
+        assert 0 < len(judge_single_names([alone])) < len(found)
+        assert [one.label for one in found] == sorted(one.label for one in found)
+        assert {one.label for one in found} == {"turn", "wave"}
+        assert {(one.names, one.told) for one in found} == {((Name("turn", 0.5),), "turn")}
+
+    def test_known_answers(self) -> None:
+        names = Name("turn", 0.75), Name("wave", 0.25)
+        rows = single_naming_rows([Named("turn", names, "turn"), Named("wave", names, "unknown")])
+        assert [row[1] for row in rows] == ["50.0%", "100.0%", "0.250", "50.0%, 100.0%"]
+        assert "of 2 moves" in rows[0][0]
+        assert all(row[0].startswith("single clips, cut by the network") for row in rows)
+
+    def test_nothing_is_told_of_nothing(self) -> None:
+        assert single_naming_rows([]) == naming_rows([]) == []
 
 
 @pytest.fixture

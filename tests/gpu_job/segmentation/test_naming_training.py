@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from gpu_job.segmentation.learning.calibration import calibration_error
 from gpu_job.segmentation.learning.naming_training import (
     COUNTS,
     Clip,
     Learned,
-    calibration_error,
     figures,
     learned,
+    sameness,
     temperature,
     tiling,
 )
-from gpu_job.segmentation.naming import TraitNamer, softmax
+from gpu_job.segmentation.naming import TraitNamer, softmax, together
 from tests.gpu_job.segmentation.named import eights_of, folds, library
 
 
@@ -101,6 +102,25 @@ def test_a_temperature_makes_up_for_what_logits_exaggerate() -> None:
     label = np.array([rng.choice(5, p=row) for row in softmax(values)])
     assert temperature(values, label) == pytest.approx(1.0, rel=0.1)
     assert temperature(3 * values, label) == pytest.approx(3.0, rel=0.1)
+
+
+def test_moves_are_less_readily_taken_for_one_by_names_that_lean_to_one() -> None:
+    """Moves that are told alike although they are not look like one move."""
+    rng = np.random.default_rng(2)
+    label, fold = rng.integers(8, size=1200), np.arange(1200) % 3
+    values = rng.normal(0, 1, (1200, 8)) + np.eye(8)[label]
+    upright, leaning = (sameness(softmax(each), label, fold) for each in (values, values + 1.5 * np.eye(8)[0]))
+    assert 0 < leaning < upright < 1
+
+
+def test_the_thought_of_one_move_costs_dances_of_many_little() -> None:
+    rng = np.random.default_rng(3)
+    label = rng.integers(8, size=1200)
+    likely = softmax(rng.normal(0, 1, (1200, 8)) + np.eye(8)[label])
+    same = sameness(likely, label, np.zeros(1200, int))
+    told = np.concatenate([together(rows, same) for rows in np.array_split(likely, 100)])
+    before, after = (-np.log(each[np.arange(1200), label]).mean() for each in (likely, told))
+    assert after < before + 0.01  # other dances than those by which it was chosen
 
 
 def test_the_calibration_error_is_how_far_confidence_and_truth_are_apart() -> None:

@@ -17,7 +17,7 @@ from gpu_job.segmentation.inputs import INPUT_SCHEMA
 from gpu_job.segmentation.naming_file import weights_of
 from gpu_job.segmentation.network_file import PACKAGED, Place, checkpoint_at
 from gpu_job.segmentation.network_model import NetworkModel
-from shared.errors import DanceBitsError, MissingSettings, MissingTool, UnfitNetwork
+from shared.errors import DanceBitsError, MissingTool, UnfitNetwork
 from shared.memory import MemoryBlobStore
 from tests.gpu_job.segmentation.checkpoints import FEATURES, tiny
 
@@ -96,15 +96,15 @@ def test_a_place_is_read(text: str, place: Place) -> None:
 
 @pytest.mark.parametrize("text", [
     f"gs://bucket#sha256={HASH}", f"gs:///name#sha256={HASH}", f"wandb:me/net:v3#sha256={HASH}",
-    f"wandb:me/dance/net#sha256={HASH}", f"wandb:me/dance/net:#sha256={HASH}",
+    f"s3://bucket/net#sha256={HASH}", f"wandb:me/dance/net#sha256={HASH}", f"wandb:me/dance/net:#sha256={HASH}",
 ])  # fmt: skip
 def test_what_is_no_place_is_a_setting_that_cannot_be_read(text: str) -> None:
-    assert "is no path, gs://bucket/name or wandb:entity/project/name:v" in refusal(MissingSettings, text)
+    assert "is no path, gs://bucket/name or wandb:entity/project/name:v" in refusal(UnfitNetwork, text)
 
 
 @pytest.mark.parametrize("text", [OBJECT, ARTIFACT, f"{OBJECT}#sha256=12", f"{OBJECT}#sha256={HASH[:-1]}x"])
 def test_nothing_remote_is_loaded_without_its_hash(text: str, blobs: MemoryBlobStore) -> None:
-    assert "needs #sha256=" in refusal(MissingSettings, text, blobs)
+    assert "needs #sha256=" in refusal(UnfitNetwork, text, blobs)
 
 
 # Files

@@ -57,14 +57,20 @@ class TestGathering:
         np.testing.assert_allclose(gathered(np.array([0.0, 0.4, 0.5, 0.0, 0.2])), [0, 0.4, 0.9, 0, 0.2])
 
 
-def test_a_dance_is_told_the_same_alone_and_in_a_batch(model: NetworkModel, performances: list[Performance]) -> None:
+def test_every_half_beat_is_told_of(model: NetworkModel, performances: list[Performance]) -> None:
     together = model.probabilities(performances)
     for curve, one in zip(together, performances, strict=True):
-        (alone,) = model.probabilities([one])
-        np.testing.assert_array_equal(curve.probability, alone.probability)
-        np.testing.assert_array_equal(curve.novelty, alone.novelty)
         assert len(curve.probability) == len(one.grid)
         assert np.ptp(curve.probability) > 0.001
+
+
+def test_what_fills_up_a_batch_changes_nothing(model: NetworkModel, performances: list[Performance]) -> None:
+    """In one batch, as on a GPU: a processor is given one dance at a time."""
+    together = model._told(performances)
+    assert len({len(told) for told in together}) > 1  # so that there is something to fill up
+    for told, one in zip(together, performances, strict=True):
+        np.testing.assert_allclose(told, model._told([one])[0], atol=1e-3)
+        assert np.ptp(told) > 0.01
 
 
 def test_novelty_is_told_beside_it(model: NetworkModel, performances: list[Performance]) -> None:
@@ -103,6 +109,8 @@ def test_one_fold_s_network_speaks_for_itself(model: NetworkModel, performances:
         {"shape": {}, "folds": [0]},
         {"folds": [0]},
         {"shape": TINY.facts(), "folds": []},
+        {"shape": TINY.facts(), "folds": ["first"]},
+        {"shape": {**TINY.facts(), "dropout": 2.0}, "folds": [0]},
     ],
 )
 def test_tensors_that_do_not_fit_the_shape_are_refused(change: dict[str, object]) -> None:

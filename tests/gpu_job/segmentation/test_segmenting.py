@@ -330,3 +330,13 @@ def test_size_place_and_picture_of_the_dancer_do_not_matter() -> None:
     moved = replace(truth.pose, image=truth.pose.image * 0.3 + np.float32(0.2))
     a, b = cut(truth.pose, truth.audio), cut(moved, truth.audio)
     assert [move.start_s for move in a.moves] == [move.start_s for move in b.moves]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.004])
+@pytest.mark.parametrize("rate_hz", [15, 30])
+def test_who_stands_still_makes_one_move(rate_hz: int, jitter: float) -> None:
+    standing = danced(1).pose.image[300]
+    points = standing + np.random.default_rng(1).normal(0, 1, (20 * rate_hz, *standing.shape)) * jitter
+    pose = PoseFeatures.from_landmarks(points, np.ones(points.shape[:2]), rate_hz)
+    assert len(segment(pose, AudioFeatures.silent(20.0, rate_hz)).moves) == 1
+    assert len(segment(pose, heard(BeatGrid.regular(0.5, 20.0), 120.0, 20.0)).moves) == 1

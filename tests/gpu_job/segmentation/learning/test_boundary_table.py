@@ -47,7 +47,7 @@ https://dances.example/b%20c.mp4?x=1,P3,2.5
 
 @pytest.mark.parametrize("text", [
     'file,user,counts\na/b.mp4,ada,"8,16,24"',
-    "Video;Annotator_ID;Boundaries;Unit\nb;ada;8 16,24;count",
+    "Video;Annotator_ID;Boundaries;Unit\nb;ada;8 16, 24;count",
     "video name\tRATER\tpoints counts\nb.mov\tada\t[8; 16; 24]",
     "\ufeffFILE NAME,annotator,count-1,count-2,count-3\r\nb.avi,ada,8,16,24\r\n",
     "annotator,points_counts,file_name\nada,8 16 24,C:\\films\\b.mp4",
@@ -131,3 +131,15 @@ def test_what_was_written_is_read(rows: dict[tuple[str, str], set[float]]) -> No
         (video, who): points for video, (_, people) in told(out.getvalue()).items() for who, points in people.items()
     }
     assert found == {key: sorted(points) for key, points in rows.items()}
+
+
+@pytest.mark.parametrize("points", ["1,5 3,0", "1,5;3,0", "1,5", "0,5 2"])
+def test_commas_that_may_be_decimal_are_refused(points: str) -> None:
+    with pytest.raises(BadLabels, match=r"line 2: .* may have commas for decimals"):
+        read_labels(f"video\tpoints_s\none.mp4\t{points}\n")
+
+
+@pytest.mark.parametrize("points", ["1, 5, 9", "1,5,9", "1.5,3", "[1,5,9]"])
+def test_commas_between_points_are_not(points: str) -> None:
+    (told,) = read_labels(f"video\tpoints_s\none.mp4\t{points}\n")
+    assert len(told.points[0]) >= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from gpu_job.segmentation.learning import labelled
 from gpu_job.segmentation.learning.clips import Clip
 from gpu_job.segmentation.learning.examples import Example
-from gpu_job.segmentation.learning.labelled import labelled_examples
+from gpu_job.segmentation.learning.labelled import marked
 from shared.errors import BadLabels
 from tests.gpu_job.segmentation.learning.footage import coupled
 from tests.gpu_job.segmentation.truth import danced
@@ -29,7 +30,7 @@ def examples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., l
 
     def examples(table: str) -> list[Example]:
         (tmp_path / "labels.csv").write_text(table, "utf-8-sig")
-        return labelled_examples(tmp_path / "labels.csv", tmp_path / "videos", tmp_path)
+        return list(marked(tmp_path / "labels.csv", tmp_path / "videos", tmp_path).examples)
 
     return examples
 
@@ -74,4 +75,12 @@ def test_a_table_of_nothing_is_refused(examples: Callable[..., list[Example]], t
 
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadLabels, match=r"labels\.csv cannot be read"):
-        labelled_examples(tmp_path / "labels.csv", tmp_path, tmp_path)
+        marked(tmp_path / "labels.csv", tmp_path, tmp_path)
+
+
+def test_it_is_told_what_was_marked_and_by_which_table(examples: Callable[..., list[Example]], tmp_path: Path) -> None:
+    table = "url,annotator,points_s\nboth.mp4,A,5\nother.mp4,A,7\n"
+    examples(table)
+    found = marked(tmp_path / "labels.csv", tmp_path / "videos", tmp_path)
+    assert [clip.name for clip in found.clips] == ["both"]
+    assert found.table == hashlib.sha256(table.encode("utf-8-sig")).hexdigest()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpu_job.segmentation.learning.twins import MOST_APART_IMAGE_HEIGHTS, twins
+from gpu_job.segmentation.learning.twins import MOST_APART_IMAGE_HEIGHTS, twins, twins_between
 from tests.gpu_job.segmentation.learning.footage import jittered, piece, recorded
 from tests.gpu_job.segmentation.truth import unseen
 
@@ -84,3 +84,10 @@ def test_the_rate_does_not_matter_where_it_is_one():
     long = recorded(1, rate_hz=30.0)
     assert twins([piece(long, 0.0, 6.0), piece(long, 4.0, 10.0)]) == [(0, 1)]
     assert twins([piece(long, 0.0, 6.0), piece(long, 4.5, 10.0)]) == []
+
+
+def test_twins_are_found_between_two_collections_and_not_within_them(long):
+    clips = [recorded(2), piece(long, 0.0, 6.0), piece(long, 1.0, 6.0)]
+    videos = [recorded(3), recorded(3), piece(long, 3.0, 9.0)]
+    assert twins_between(clips, videos) == [(1, 2), (2, 2)]
+    assert twins_between(clips, []) == twins_between([], videos) == []
