@@ -178,11 +178,12 @@ def _namer(checkpoint: Checkpoint, fold: int | None) -> Namer | None:
 
 
 def _by_fold(clips: Sequence[Clip], seen: Mapping[str, Mapping[str, Any]]) -> dict[int | None, list[Source]]:
-    """The usable ones; None of those that were not seen in training at all."""
+    """The usable ones; None of those that were not seen in training at all. Those that every network saw, since people
+    marked them, are left out."""
     found: dict[int | None, list[Source]] = {}
     for clip in clips:
         one = _source(clip)
-        if one.is_usable:
+        if one.is_usable and seen.get(clip.digest, {"fold": 0})["fold"] is not None:
             found.setdefault(seen[clip.digest]["fold"] if clip.digest in seen else None, []).append(one)
     return dict(sorted(found.items(), key=lambda item: str(item[0])))
 

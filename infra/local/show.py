@@ -86,7 +86,7 @@ def _sureness(move: Mapping[str, Any]) -> str:
     """Of the name; and what it might be where nobody can tell for sure."""
     if move["label"] != UNKNOWN:
         return f"{move['confidence']:.0%}"
-    best = move["names"][0] if move["names"] else {"confidence": 0.0}
+    best: Mapping[str, Any] = move["names"][0] if move["names"] else {"confidence": 0.0}
     return f"{name_of(best['label'])}? {best['confidence']:.0%}" if best["confidence"] >= LEAST_GUESS else "–"
 
 

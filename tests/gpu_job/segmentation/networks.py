@@ -30,7 +30,9 @@ def network(seed: int = 1, shape: Shape = TINY) -> BoundaryNetwork:
 
 
 def checkpoint(
-    networks: Mapping[int, BoundaryNetwork], seen: Mapping[str, int] | None = None, folds: Sequence[int] | None = None
+    networks: Mapping[int, BoundaryNetwork],
+    seen: Mapping[str, int | None] | None = None,
+    folds: Sequence[int] | None = None,
 ) -> Checkpoint:
     """Of these networks; ``seen`` the fold of each clip by its digest."""
     shape = next(iter(networks.values())).shape

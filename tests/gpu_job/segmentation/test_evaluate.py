@@ -34,7 +34,7 @@ CLIPS = [drawn_clip(seed) for seed in range(8)]
 FOLDS = {clip.digest: number // 4 for number, clip in enumerate(CLIPS)}
 
 
-def kept(path: Path, seen: Mapping[str, int], folds: Sequence[int] = (0, 1)) -> str:
+def kept(path: Path, seen: Mapping[str, int | None], folds: Sequence[int] = (0, 1)) -> str:
     path.write_bytes(checkpoint({fold: network(fold) for fold in folds}, seen).to_bytes())
     return str(path)
 
@@ -60,6 +60,20 @@ class TestGroups:
     def test_what_every_network_has_seen_is_judged_by_none(self, tmp_path: Path) -> None:
         with pytest.raises(TooFewClips, match="No network of network-9"):
             grouped(CLIPS, kept(tmp_path / "net", dict.fromkeys(FOLDS, 7)), 3)
+
+    def test_what_people_marked_for_every_network_is_left_out(self, tmp_path: Path) -> None:
+        marked = dict.fromkeys([clip.digest for clip in CLIPS[4:]])
+        (group,) = grouped(CLIPS, kept(tmp_path / "net", {**FOLDS, **marked}), 3)
+        assert [one.name for one in group.sources] == [clip.name for clip in CLIPS[:4]]
+
+    def test_moves_are_named_by_what_was_not_learnt_from_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+        monkeypatch.setattr(evaluate, "weights_of", lambda _, key: asked.append(key))
+        grouped(CLIPS, kept(tmp_path / "net", FOLDS), 3)
+        grouped(CLIPS, kept(tmp_path / "net", {}), 3)
+        assert asked == ["0", "1", "all"]
 
     def test_one_dancer_is_judged_as_in_a_job(self, tmp_path: Path) -> None:
         groups = grouped(CLIPS, kept(tmp_path / "net", FOLDS), 3)
