@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import BinaryIO
 from shared.config import Settings
 from shared.errors import NotAllowed, NotFound, SourceGone
 from shared.events import Message
+from shared.files import write_whole
 from shared.job import BACKLOG, Job, Source, Step
 from shared.measures import note_settled
 from shared.ports import Blob, Grant, Held, Place, Ports, SignedRequest, check_folder, utc_now
@@ -192,13 +192,7 @@ class MemoryBlobStore:
 
     def _file(self, bucket: str, name: str, content: bytes | Path, content_type: str) -> None:
         path = self._folders[bucket] / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.draft")  # whoever is stopped meanwhile leaves no half of an object
-        if isinstance(content, Path):
-            shutil.copyfile(content, draft)
-        else:
-            draft.write_bytes(content)
-        draft.replace(path)
+        write_whole(path, content)
         self._mount_file(bucket, name, path, content_type)
 
     def _mount_file(self, bucket: str, name: str, path: Path, content_type: str) -> None:

@@ -43,9 +43,10 @@ from gpu_job.segmentation.learning.curves import Log
 from gpu_job.segmentation.learning.folds import FOLDS
 from gpu_job.segmentation.learning.labelled import Marked, marked
 from gpu_job.segmentation.learning.plots import curves
-from gpu_job.segmentation.learning.stopping import stopped_by_signals
 from gpu_job.segmentation.learning.training import Recipe
 from shared.errors import DanceBitsError
+from shared.files import write_whole
+from shared.signals import ended_by_signals
 
 console = Console(highlight=False, markup=False)
 
@@ -57,6 +58,7 @@ _GIVEN: Mapping[str, Mapping[str, bool]] = {
 }
 
 
+STOPPED = "Stopped. The same command goes on after the last whole epoch."
 INTERRUPTED = 130
 """What a shell says of a command that was ended by Ctrl-C."""
 
@@ -67,14 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(wrong, style="red")
         return 2
     try:
-        with stopped_by_signals():
+        with ended_by_signals():
             _train(chosen)
     except DanceBitsError as error:
         console.print(f"{error.code}: {error.message}", style="red")
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped. The same command goes on after the last whole epoch.")
+        console.print(STOPPED)
         return INTERRUPTED
+    except SystemExit:  # by a signal
+        console.print(STOPPED)
+        raise
     return 0
 
 
@@ -156,7 +161,7 @@ def _warn(course: Course) -> None:
 def _kept(found: Checkpoint, out: Path, log: Log) -> None:
     """The file, and the picture of the losses beside it."""
     data = found.to_bytes()
-    _write(out, data)
+    write_whole(out, data)
     curves(log.rows(), out.with_suffix(".png"))
     log.kept(out, found.version)
     console.print(f"{out}: {found.version}, {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
@@ -182,14 +187,6 @@ class _Teller:
 
     def learnt(self, fold: int, epoch: int, loss: float) -> None:
         self._bars.update(self._tasks[fold], completed=epoch, description=f"fold {fold}, loss {loss:.4f}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.write_bytes(data)
-    new.replace(path)
 
 
 if __name__ == "__main__":

@@ -253,7 +253,7 @@ def _demo(chosen: argparse.Namespace) -> int:
 
 def _segment(chosen: argparse.Namespace) -> int:
     from infra.local import oneshot, show
-    from infra.local.processes import ended_by_signals
+    from shared.signals import ended_by_signals
 
     options = _options(chosen)
     clip = oneshot.clip_at(chosen.video)
@@ -264,7 +264,7 @@ def _segment(chosen: argparse.Namespace) -> int:
 
 def _compare(chosen: argparse.Namespace) -> int:
     from infra.local import oneshot, show
-    from infra.local.processes import ended_by_signals
+    from shared.signals import ended_by_signals
 
     options = _options(chosen, Kind.COMPARE)
     student, teacher = oneshot.clip_at(chosen.student), oneshot.clip_at(chosen.model)
@@ -277,7 +277,7 @@ def _compare(chosen: argparse.Namespace) -> int:
 
 def _choreograph(chosen: argparse.Namespace) -> int:
     from infra.local import oneshot, show
-    from infra.local.processes import ended_by_signals
+    from shared.signals import ended_by_signals
 
     options = _options(chosen, Kind.CHOREOGRAPH)
     song = oneshot.clip_at(chosen.song)
@@ -292,7 +292,7 @@ def _choreograph(chosen: argparse.Namespace) -> int:
 
 def _build(chosen: argparse.Namespace) -> int:
     from infra.local import library
-    from infra.local.processes import ended_by_signals
+    from shared.signals import ended_by_signals
 
     with ended_by_signals():
         return library.build(chosen.clips, chosen.annotations, chosen.out, os.environ, anew=chosen.anew)
@@ -300,7 +300,7 @@ def _build(chosen: argparse.Namespace) -> int:
 
 def _features(chosen: argparse.Namespace) -> int:
     from infra.local import features
-    from infra.local.processes import ended_by_signals
+    from shared.signals import ended_by_signals
 
     with ended_by_signals():
         return features.features(chosen.clips, chosen.annotations, chosen.out, os.environ, rate_hz=chosen.rate)

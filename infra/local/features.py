@@ -27,6 +27,7 @@ from infra.local.annotations import Annotated, annotated
 from shared.couple import Couple
 from shared.errors import BadMessage, MissingTool, NoBeat, NobodyFound, NoPicture, NotFound, PermanentError
 from shared.features import AudioFeatures, PoseFeatures
+from shared.files import write_whole
 from shared.media import probe, sound
 from shared.timeline import SampleSpan, sample_count
 
@@ -171,7 +172,7 @@ class Extractor:
             if found.rate_hz == self._rate_hz:
                 return found
         made = make()
-        _write_whole(path, made.to_bytes())
+        write_whole(path, made.to_bytes())
         return made
 
 
@@ -182,7 +183,7 @@ def _digest(video: Path) -> str:
 
 def _report(outcomes: Sequence[Outcome], out: Path) -> int:
     used = [outcome for outcome in outcomes if not outcome.refusal]
-    _write_whole(out / CLIPS, json.dumps([_told(outcome) for outcome in used], indent=1).encode())
+    write_whole(out / CLIPS, json.dumps([_told(outcome) for outcome in used], indent=1).encode())
     for outcome in outcomes:
         if outcome.refusal:
             show.finding(outcome.listed.path, outcome.refusal)
@@ -195,10 +196,3 @@ def _report(outcomes: Sequence[Outcome], out: Path) -> int:
 def _told(outcome: Outcome) -> Mapping[str, str | None]:
     listed = outcome.listed
     return {"name": listed.name, "video": listed.path, "digest": outcome.digest, "label": listed.label}
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Whoever is stopped meanwhile leaves no half of a file under its name."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(data)
-    draft.replace(path)

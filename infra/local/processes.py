@@ -24,8 +24,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -35,7 +33,6 @@ LOCALHOST = "127.0.0.1"
 
 _POLL_S = 0.02
 _TAIL_BYTES = 2_000
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 logger = logging.getLogger(__name__)
 
@@ -200,26 +197,3 @@ def wait_until(ready: Callable[[], bool], process: Process, timeout_s: float) ->
         if time.monotonic() > deadline:
             raise Unavailable(f"{process.program.name} does not answer after {timeout_s:g} s:\n{process.tail}")
         time.sleep(_POLL_S)
-
-
-@contextmanager
-def ended_by_signals() -> Generator[threading.Event]:
-    """Inside, SIGTERM and SIGHUP unwind the main thread as Ctrl-C does: with SystemExit.
-
-    Only the first signal counts: what unwinds is not interrupted a second time. Other threads, which the main one may
-    have to wait for, learn of it by the event.
-    """
-    stopped = threading.Event()
-
-    def leave(number: int, _frame: FrameType | None) -> NoReturn:
-        for each in _ENDING_SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        stopped.set()
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in _ENDING_SIGNALS}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -24,8 +24,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from infra.local.processes import LOCALHOST, Process, Program, ended_by_signals
+from infra.local.processes import LOCALHOST, Process, Program
 from infra.local.web import HttpError, Request, Response, dispatch, not_implemented, route, serving
+from shared.signals import ended_by_signals
 
 GRACE_S = 10.0
 """From SIGTERM to SIGKILL, as on Cloud Run."""

@@ -26,7 +26,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.types import PubsubMessage
 
 from infra.local.emulators import firestore_program, pubsub_program
-from infra.local.processes import LOCALHOST, Program, answers_http, ended_by_signals, free_port, wait_until
+from infra.local.processes import LOCALHOST, Program, answers_http, free_port, wait_until
 from infra.local.pushing import Mishaps, Push, pushing
 from infra.local.run_standin import RunStandin, Task, run_standin
 from infra.local.storage_signing import read_or_make_key
@@ -35,6 +35,7 @@ from infra.local.topology import Names, create_buckets, create_subscriptions, de
 from shared.config import Settings
 from shared.errors import NotFound, PermanentError
 from shared.events import Tick, Topic, encode
+from shared.signals import ended_by_signals
 
 _PROJECT = "demo-dancebits"
 """Google's tools know that a project called ``demo-…`` exists on emulators only."""

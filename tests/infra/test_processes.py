@@ -10,10 +10,11 @@ import time
 import psutil
 import pytest
 
-from infra.local.processes import Process, Program, answers_http, ended_by_signals, free_port, running, wait_until
+from infra.local.processes import Process, Program, answers_http, free_port, running, wait_until
 from infra.local.supervisor import supervised
 from infra.local.web import Response, serving
 from shared.errors import Unavailable
+from shared.signals import ended_by_signals
 
 WAITS = "import time; print('ready', flush=True); time.sleep(60)"
 HAS_A_CHILD = """

@@ -220,7 +220,7 @@ def test_nothing_is_left_whenever_it_is_ended(tmp_path, number, after_s):
     script = """
         import sys, time
         from pathlib import Path
-        from infra.local.processes import ended_by_signals
+        from shared.signals import ended_by_signals
         from infra.local.system import up
         from tests.infra.test_system import plan
         folder = Path(sys.argv[1])

@@ -5,6 +5,7 @@ A training that is stopped is taken up again from its state, which is kept after
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,7 @@ from gpu_job.segmentation.naming import NamingWeights
 from gpu_job.segmentation.network import BoundaryNetwork
 from gpu_job.segmentation.network_model import tensors_of
 from gpu_job.segmentation.performance import Performance
+from shared.files import write_whole
 
 HELD_OUT_DANCES = 32  # by whose loss the curves tell whether a network learns its clips by heart
 _HELD_OUT_SEED = 900_000_000  # far from those of any training
@@ -67,7 +69,7 @@ def _pretrained(training: Progress, course: Course, fold: int) -> float:
 
 def _go_on(training: Progress, course: Course, fold: int, path: Path, log: Log, teller: Teller) -> None:
     recipe, seed, unknown = course.plan.recipe, course.seed_of(fold), course.unknown(fold)
-    held_out = [example(unknown, _HELD_OUT_SEED + i, Diet(solos=0.0)) for i in range(HELD_OUT_DANCES)]
+    held_out = [example(unknown, _HELD_OUT_SEED + i, Diet(solos=0.0, drills=0.0)) for i in range(HELD_OUT_DANCES)]
     with kitchen(course.known(fold), recipe, seed) as dances_of:
         for loss in epochs(training, dances_of, recipe, seed, course.marked.examples):
             # Stopped between the two, a curve lacks a point; the other way round it would have one twice.
@@ -82,9 +84,9 @@ def _loss(training: Progress, examples: Sequence[Example]) -> float:
 
 
 def _save(training: Progress, path: Path) -> None:
-    new = path.with_suffix(".new")
-    torch.save(training.state(), new)
-    new.replace(path)
+    data = io.BytesIO()
+    torch.save(training.state(), data)
+    write_whole(path, data.getvalue())
 
 
 def names(course: Course) -> Mapping[str, NamingWeights]:

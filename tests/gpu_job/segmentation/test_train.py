@@ -26,10 +26,10 @@ from gpu_job.segmentation.learning import by_folds, course, labelled
 from gpu_job.segmentation.learning.clips import Clip, NotExtracted
 from gpu_job.segmentation.learning.examples import Diet, Example, example
 from gpu_job.segmentation.learning.joins import Manner, Source
-from gpu_job.segmentation.learning.stopping import stopped_by_signals
 from gpu_job.segmentation.learning.training import Kitchen, Recipe, kitchen
 from gpu_job.segmentation.network_model import NetworkModel
 from shared.features import AudioFeatures, PoseFeatures
+from shared.signals import ended_by_signals
 from tests.gpu_job.segmentation.learning.footage import recorded
 from tests.gpu_job.segmentation.learning.readable import drawn_clip
 from tests.gpu_job.segmentation.learning.test_training import is_running
@@ -328,7 +328,7 @@ class TestStopped:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
     def test_a_signal_to_end_unwinds_as_an_error_does(self, number: int) -> None:
         before = signal.getsignal(number)
-        with pytest.raises(SystemExit, match=str(128 + number)), stopped_by_signals():
+        with pytest.raises(SystemExit, match=str(128 + number)), ended_by_signals():
             ended_twice(number)
         assert signal.getsignal(number) is before
 
