@@ -23,9 +23,9 @@ from gpu_job.segmentation.grid import POINTS_PER_HALF_BEAT
 from gpu_job.segmentation.likeness import VALUES, likeness, moments, nearest, over
 from gpu_job.segmentation.performance import Performance
 from gpu_job.segmentation.traits import BODILY, TRAITS, Trace, block_weights, bodily, traced, traits
+from gpu_job.titles import UNKNOWN
 from shared.timeline import FloatArray, IntArray
 
-UNKNOWN = "unknown"
 LIKELIEST = 3
 """So many names are told of a move, the likeliest first."""
 PREFIX = "names."

@@ -42,6 +42,7 @@ from gpu_job.segmentation.learning.course import Course, Plan
 from gpu_job.segmentation.learning.curves import Log
 from gpu_job.segmentation.learning.folds import FOLDS
 from gpu_job.segmentation.learning.labelled import Marked, marked
+from gpu_job.segmentation.learning.naming_training import Figures
 from gpu_job.segmentation.learning.plots import curves
 from gpu_job.segmentation.learning.training import Recipe
 from shared.errors import DanceBitsError
@@ -129,7 +130,7 @@ def _train(chosen: argparse.Namespace) -> None:
         with _bars() as bars:
             teller = _Teller(bars, course.plan.recipe.epochs)
             networks = {fold: network(course, fold, state, log, teller) for fold in course.wanted}
-        found = checkpoint(course, networks, names(course), chosen.version)
+        found = checkpoint(course, networks, names(course, teller), chosen.version)
         _kept(found, chosen.out, log)
 
 
@@ -184,6 +185,11 @@ class _Teller:
 
     def pretrained(self, fold: int, error: float) -> None:
         console.print(f"fold {fold}: masked beats {error:.3f}")
+
+    def named(self, figures: Mapping[str, Figures]) -> None:
+        for cut, one in figures.items():
+            told = f"{one.top1:.1%} and {one.top3:.1%} (commonest labels {one.majority1:.1%} and {one.majority3:.1%})"
+            console.print(f"names of stretches held out, {cut}, each by itself: likeliest and among three {told}")
 
     def learnt(self, fold: int, epoch: int, loss: float) -> None:
         self._bars.update(self._tasks[fold], completed=epoch, description=f"fold {fold}, loss {loss:.4f}")

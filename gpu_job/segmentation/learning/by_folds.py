@@ -19,6 +19,7 @@ from gpu_job.segmentation.learning import naming_training
 from gpu_job.segmentation.learning.course import Course
 from gpu_job.segmentation.learning.curves import Log
 from gpu_job.segmentation.learning.examples import Diet, Example, example
+from gpu_job.segmentation.learning.naming_training import Figures
 from gpu_job.segmentation.learning.pretraining import pretrain
 from gpu_job.segmentation.learning.training import Progress, begun, epochs, kitchen, loss_of
 from gpu_job.segmentation.naming import NamingWeights
@@ -42,6 +43,10 @@ class Teller(Protocol):
 
     def learnt(self, fold: int, epoch: int, loss: float) -> None:
         """One more: ``epoch`` now."""
+        ...
+
+    def named(self, figures: Mapping[str, Figures]) -> None:
+        """What names are worth on clips held out, by how these are cut."""
         ...
 
 
@@ -89,7 +94,7 @@ def _save(training: Progress, path: Path) -> None:
     write_whole(path, data.getvalue())
 
 
-def names(course: Course) -> Mapping[str, NamingWeights]:
+def names(course: Course, teller: Teller) -> Mapping[str, NamingWeights]:
     """What names moves, by the keys of :mod:`~gpu_job.segmentation.naming_file`; nothing where nothing can be learnt.
 
     A fold without labelled clips has the weights of all: they have seen none of its clips.
@@ -103,6 +108,7 @@ def names(course: Course) -> Mapping[str, NamingWeights]:
         return {}
     fold_of = {clip.name: course.fold_of(clip) for clip in course.labelled}
     found = naming_training.learned(taught, fold_of, course.plan.seed)
+    teller.named(found.figures)
     by_fold = {str(fold): found.by_fold.get(fold, found.weights) for fold in range(course.plan.folds)}
     return {naming_file.ALL: found.weights, **by_fold}
 

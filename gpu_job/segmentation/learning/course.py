@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gpu_job.segmentation.checkpoint import KIND
@@ -27,6 +27,11 @@ _NETWORKS_APART = 1000  # seeds
 def source(clip: Clip) -> Source:
     """With all its dancers."""
     return Source(clip.name, clip.label, clip.views(), clip.audio)
+
+
+def followed(clip: Clip) -> Source:
+    """As a job sees it: the one dancer that is followed."""
+    return Source(clip.name, clip.label, (clip.pose,), clip.audio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,8 @@ class Course:
         return [source(clip) for clip in self.clips if self.fold_of(clip) != fold]
 
     def unknown(self, fold: int) -> list[Source]:
-        """What it never sees, as a job would: the one dancer that is followed."""
-        own = [source(clip) for clip in self.clips if self.fold_of(clip) == fold]
-        return [replace(one, views=one.views[:1]) for one in own]
+        """What it never sees, as a job would."""
+        return [followed(clip) for clip in self.clips if self.fold_of(clip) == fold]
 
     @property
     def labelled(self) -> Sequence[Clip]:

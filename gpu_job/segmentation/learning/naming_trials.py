@@ -10,7 +10,8 @@ import numpy as np
 
 from gpu_job.segmentation.learning.calibration import calibration_error
 from gpu_job.segmentation.learning.trials import Trial
-from gpu_job.segmentation.naming import UNKNOWN, Name, Namer
+from gpu_job.segmentation.naming import Name, Namer
+from gpu_job.titles import UNKNOWN
 from shared.timeline import IntArray
 
 

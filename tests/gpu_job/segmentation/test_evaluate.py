@@ -10,16 +10,10 @@ from pathlib import Path
 import pytest
 
 from gpu_job.segmentation import evaluate
-from gpu_job.segmentation.evaluate import (
-    Judged,
-    boundary_rows,
-    grouped,
-    judge_single_names,
-    naming_rows,
-    robustness_rows,
-    single_naming_rows,
-)
+from gpu_job.segmentation.learning import judging
 from gpu_job.segmentation.learning.clips import Clip, TooFewClips
+from gpu_job.segmentation.learning.figures import boundary_rows, naming_rows, robustness_rows, single_naming_rows
+from gpu_job.segmentation.learning.judging import Judged, by_another, grouped, judge_single_names
 from gpu_job.segmentation.learning.naming_trials import Named
 from gpu_job.segmentation.learning.trials import USUAL
 from gpu_job.segmentation.naming import Name
@@ -70,7 +64,7 @@ class TestGroups:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[str] = []
-        monkeypatch.setattr(evaluate, "weights_of", lambda _, key: asked.append(key))
+        monkeypatch.setattr(judging, "weights_of", lambda _, key: asked.append(key))
         grouped(CLIPS, kept(tmp_path / "net", FOLDS), 3)
         grouped(CLIPS, kept(tmp_path / "net", {}), 3)
         assert asked == ["0", "1", "all"]
@@ -186,4 +180,4 @@ def test_a_network_of_other_folds_is_not_compared(tmp_path: Path) -> None:
     groups = grouped(CLIPS, kept(tmp_path / "net", FOLDS), 1)
     turned = kept(tmp_path / "other", {digest: 1 - fold for digest, fold in FOLDS.items()})
     with pytest.raises(UnfitNetwork, match="was trained on other folds"):
-        evaluate._by_another(CLIPS, groups, turned, 1)
+        by_another(CLIPS, groups, turned, 1)
